@@ -1,0 +1,254 @@
+/**
+ * What each kind of plugin returns from `setup`, and the facets any may add.
+ */
+import type { ChatEvent, ChatReply, ChatRequest } from './chat.ts';
+import type { RutterError } from './errors.ts';
+import type { HostChild } from './host.ts';
+import type { CacheableReply, Call, CallResult, Candidate, Credential, Deployment, Operation, Outcome, Principal, RequestContext, Secret } from './request.ts';
+import type { Embedder, Migration, Reservation, Source, State, Store } from './services.ts';
+import type { Auth, ChatCodec, Dialect, EmbeddingsCodec, FailureReader, RawCodec } from './wire.ts';
+
+/** Permission names a route may ask for. `public` needs no credential. */
+export type Permission = 'public' | 'model.call' | 'model.read' | 'health.read' | 'metrics.read' | 'admin.read' | 'admin.write' | (string & {});
+
+export interface RouteRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Raw bytes, in order; `json` and `multipart` routes have them parsed beside it. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Parsed body of a `json` route; undefined when it was empty. */
+  readonly json: unknown;
+  readonly context: RequestContext;
+}
+
+export interface RouteReply {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON. An iterable is streamed; it is closed when the client leaves. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array | string> | object;
+}
+
+/** One part of a multipart form, in the order it came. A file's body must be read before the next part. */
+export interface FormPart {
+  readonly name: string;
+  /** Set for a file. */
+  readonly filename?: string;
+  readonly mediaType?: string;
+  readonly value: string | AsyncIterable<Uint8Array>;
+}
+
+/** One WebSocket connection, plain values in and out. */
+export interface RouteSocket {
+  readonly messages: AsyncIterable<string | Uint8Array>;
+  /** Resolves when the message has been handed to the network; waits while the client reads slowly. */
+  send(message: string | Uint8Array): Promise<void>;
+  close(code?: number, reason?: string): void;
+}
+
+interface RouteBase {
+  /** A path with `:name` parameters, such as `/engines/:model/embeddings`. A trailing `*name` takes the rest. */
+  readonly path: string;
+  readonly permission: Permission;
+  /** Most bytes of the body; the kernel's own cap for the mode when absent. */
+  readonly maxBodyBytes?: number;
+}
+
+/** A route whose handler answers. */
+export interface HandlerRoute extends RouteBase {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly mode: 'json' | 'raw';
+  handler(request: RouteRequest): RouteReply | Promise<RouteReply>;
+}
+
+/** A route that takes a multipart form, part by part. */
+export interface MultipartRoute extends RouteBase {
+  readonly method: 'POST' | 'PUT';
+  readonly mode: 'multipart';
+  handler(request: RouteRequest, parts: AsyncIterable<FormPart>): Promise<RouteReply>;
+}
+
+/** A WebSocket route. The connection closes when the handler returns. */
+export interface UpgradeRoute extends RouteBase {
+  readonly method: 'GET';
+  readonly mode: 'upgrade';
+  readonly subprotocols?: readonly string[];
+  handler(request: RouteRequest, socket: RouteSocket): Promise<void>;
+}
+
+/** A route that calls a model: the kernel runs the whole request path on what the dialect reads. */
+export interface ModelRoute extends RouteBase {
+  readonly method: 'POST';
+  readonly mode: 'model';
+  /** `multipart` streams the form on to the vendor; JSON when absent. */
+  readonly encoding?: 'json' | 'multipart';
+  /** Name of one of the plugin's dialects. */
+  readonly dialect: string;
+}
+
+export type Route = HandlerRoute | MultipartRoute | UpgradeRoute | ModelRoute;
+
+/** A command of the `rutter` program: `rutter <name> …`. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Writes to the given output; the number is the exit code. */
+  run(args: readonly string[], output: { write(text: string): void }): Promise<number>;
+}
+
+/** What any plugin may add to its kind. */
+export interface Facets {
+  readonly routes?: readonly Route[];
+  readonly dialects?: readonly Dialect[];
+  readonly commands?: readonly Command[];
+  /** Applied through `store` before the instance is used; the namespace is the plugin's name. */
+  readonly migrations?: readonly Migration[];
+  /** For readiness; throws or rejects when something it needs is away. */
+  health?(): void | Promise<void>;
+  /** Called once, after the last generation that holds the instance has drained. */
+  dispose?(): void | Promise<void>;
+  /**
+   * A bounded loop around everything from candidates to reply. `next` may be called again with changes;
+   * `limits` bounds it. Return what `next` gave to pass it on untouched, or events of your own: they stream to the client.
+   */
+  wrap?(call: Call, next: (change?: Partial<ChatRequest>) => Promise<CallResult>, context: RequestContext): Promise<CallResult | AsyncIterable<ChatEvent>>;
+  /** Bounds of `wrap` and `orchestrate`: inner calls (8 when absent), tokens, nano-dollars and milliseconds in all. */
+  readonly limits?: { readonly calls?: number; readonly tokens?: number; readonly nanoUsd?: number; readonly timeMs?: number };
+  readonly guard?: Guard;
+  readonly observer?: Observer;
+  readonly provider?: Provider;
+}
+
+export interface Protocol {
+  readonly routes: readonly Route[];
+  readonly dialects?: readonly Dialect[];
+}
+
+/** Where a guard's checks stand to the call: ahead of it, beside it (the reply waits for both), or on the reply. */
+export type GuardMode = 'before' | 'beside' | 'after';
+
+/** Looks at a stream's events and may amend or stop it. Text it holds back has not been sent. */
+export interface StreamGuard {
+  /** Most characters of text held back; the kernel refuses more with ERR_PLUGIN_INVALID. */
+  readonly holdBack: number;
+  /** Events to send on now, in order; throw to stop the stream with a typed error. */
+  push(event: ChatEvent): readonly ChatEvent[];
+  /** What was still held back. */
+  end(): readonly ChatEvent[];
+}
+
+export interface Guard {
+  readonly mode?: GuardMode;
+  /** Who asks. Undefined leaves it to the next guard; throw ERR_REQUEST_UNAUTHENTICATED to refuse. */
+  identify?(credential: Credential | undefined, request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>> }): Principal | undefined | Promise<Principal | undefined>;
+  /** Throws to refuse. `groups` are all model groups the request may reach, client-side fallbacks among them. */
+  authorise?(context: RequestContext, call: Call, groups: readonly string[]): void | Promise<void>;
+  /** Candidates that may stay, in order. */
+  filter?(context: RequestContext, candidates: readonly Candidate[]): readonly Candidate[];
+  /** Throws to refuse; returns changes to the request, or a whole reply that ends the search. */
+  checkRequest?(context: RequestContext, call: Call): GuardVerdict | Promise<GuardVerdict>;
+  /** Limits to charge; the kernel reserves those of all guards in one step and settles each exactly once. */
+  reserve?(context: RequestContext, call: Call, candidates: readonly Candidate[]): readonly Reservation[];
+  /** Throws to refuse; returns an amended reply, or nothing. Whole replies only: see `events`. */
+  checkReply?(context: RequestContext, reply: ChatReply): ChatReply | undefined | Promise<ChatReply | undefined>;
+  /** One watcher a stream. */
+  events?(context: RequestContext): StreamGuard;
+}
+
+/** Nothing, changes to the request, or a reply in the vendor's stead. */
+export type GuardVerdict = undefined | { readonly change: Partial<ChatRequest> } | { readonly reply: ChatReply };
+
+export interface Cache {
+  read(context: RequestContext, call: Call): CacheableReply | undefined | Promise<CacheableReply | undefined>;
+  /** After the reply has gone out; complete replies only. */
+  write(context: RequestContext, call: Call, reply: CacheableReply): void | Promise<void>;
+}
+
+/** Best first; an inner array is a tie that the next strategy breaks. Undefined leaves it to the next strategy. */
+export type Ranking = readonly Candidate[] | readonly (readonly Candidate[])[] | undefined;
+
+/** Asks one candidate, or the best of several that answers, with changes to the request. */
+export type Invoke = (
+  candidates: Candidate | readonly Candidate[],
+  change?: Partial<ChatRequest>,
+) => Promise<CallResult>;
+
+export interface Strategy {
+  /** Before `select`: asks `context.features.want(…)` for what `select` reads. */
+  prepare?(context: RequestContext): Promise<void> | void;
+  select(context: RequestContext, candidates: readonly Candidate[]): Ranking;
+  /** Several rounds of calls. Its result is the reply; only what it returns streams to the client. */
+  orchestrate?(context: RequestContext, candidates: readonly Candidate[], invoke: Invoke, call: Call): Promise<CallResult | AsyncIterable<ChatEvent>>;
+  observe?(outcome: Outcome): void;
+}
+
+export interface Provider {
+  /** Base address when the deployment names none; codec paths are appended. */
+  readonly origin: string | ((deployment: Deployment) => string);
+  readonly auth: Auth | ((deployment: Deployment) => Auth);
+  readonly chat?: ChatCodec;
+  readonly completions?: ChatCodec;
+  readonly embeddings?: EmbeddingsCodec;
+  /** Other operations, by name. */
+  readonly raw?: Readonly<Record<Operation, RawCodec>>;
+  readonly failure?: FailureReader;
+  /** `cancel` closes the upstream when the client leaves (the default); `drain` reads it to its end to learn what it cost. */
+  readonly whenClientLeaves?: 'cancel' | 'drain';
+  /** Answers without a socket: for simulated vendors only. Chunks in the vendor's own framing. */
+  respond?(request: UpstreamCall, signal: AbortSignal): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: AsyncIterable<Uint8Array> }>;
+}
+
+/** What would have gone over the socket. */
+export interface UpstreamCall {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** Something the kernel changed or noticed. */
+export type KernelEvent =
+  | { readonly type: 'generation-started'; readonly generation: number }
+  | { readonly type: 'generation-retired'; readonly generation: number }
+  | { readonly type: 'reload-refused'; readonly reasons: readonly string[] }
+  | { readonly type: 'deployment-cooled'; readonly deployment: string; readonly untilMs: number; readonly reason: string }
+  | { readonly type: 'deployment-recovered'; readonly deployment: string }
+  | { readonly type: 'draining' };
+
+export interface Observer {
+  settled?(outcome: Outcome): void | Promise<void>;
+  changed?(event: KernelEvent): void | Promise<void>;
+}
+
+export interface SecretsResolver {
+  /** The value of a reference such as `aws-secret/name`; undefined when there is none. */
+  resolve(reference: string): Promise<string | undefined>;
+}
+
+/** The raw hooks, as tapable objects; trusted plugins only. */
+export interface Extension {
+  apply(hooks: Readonly<Record<'preRoute' | 'select' | 'call' | 'postCall' | 'settled', unknown>>): void;
+}
+
+/** What `setup` returns, by kind. */
+export interface Kinds {
+  protocol: Protocol;
+  guard: Guard;
+  cache: Cache;
+  strategy: Strategy;
+  provider: Provider;
+  observer: Observer;
+  embedder: Embedder;
+  store: Store;
+  state: State;
+  source: Source;
+  secrets: SecretsResolver;
+  extension: Extension;
+}
+
+export type Kind = keyof Kinds;
+
+/** For readers of this page: types that kinds refer to. */
+export type { HostChild, RutterError, Secret };

@@ -1,0 +1,78 @@
+/**
+ * How a plugin is written down: a definition made by one factory, and a
+ * manifest that describes it as data.
+ */
+import { z } from 'zod';
+import type { Host } from './host.ts';
+import type { Facets, Kind, Kinds } from './kinds.ts';
+
+/** The version of this contract; a manifest names the one it was written for. */
+export const apiVersion = 1;
+
+/** Abilities a plugin may ask for; what it does not list it does not get. */
+export const needNames = ['node', 'fetch', 'spawn', 'invoke', 'files', 'text'] as const;
+export type Need = (typeof needNames)[number];
+
+/** What in a configuration calls for a plugin. Two claimants of one thing are an error. */
+export interface Claims {
+  /** `openai` claims `openai/…` in `litellm_params.model`. */
+  readonly modelPrefixes?: readonly string[];
+  readonly routingStrategies?: readonly string[];
+  /** A path that is set, `general_settings.master_key`, or set to a value, `litellm_settings.cache_params.type: redis`. */
+  readonly settings?: readonly string[];
+  /** Prefixes of secret references. */
+  readonly references?: readonly string[];
+  /** Keys of vendors in the environment, and the models to offer when one is found and no configuration is given. */
+  readonly environment?: readonly { readonly variable: string; readonly models: readonly string[] }[];
+}
+
+/** The `rutter` block of a plugin's package.json. */
+export interface Manifest {
+  readonly api: number;
+  readonly kind: Kind;
+  readonly name: string;
+  readonly entry: string;
+  readonly version: string;
+  readonly description?: string;
+  readonly needs: readonly Need[];
+  readonly claims: Claims;
+  readonly provides: readonly string[];
+  readonly uses: readonly string[];
+  /** Native or large packages, resolved from the plugin's folder and changed only by a restart. */
+  readonly external: readonly string[];
+  /** Set up once beside several workers, which reach it by messages: for `state` and `store` that live in one process. */
+  readonly shared: boolean;
+  readonly stability: 'stable' | 'beta' | 'experimental';
+  /** JSON Schema of the configuration, written by `pack`. */
+  readonly config?: unknown;
+}
+
+export type Instance<K extends Kind> = Kinds[K] & Facets;
+
+export interface PluginDefinition<K extends Kind = Kind, S extends z.ZodType = z.ZodType> {
+  readonly kind: K;
+  readonly config: S;
+  setup(host: Host, config: z.output<S>): Instance<K> | Promise<Instance<K>>;
+}
+
+/**
+ * Makes a plugin. `config` describes its options (every one with a default or
+ * optional, described); `setup` runs once per instance and returns what the
+ * kind asks for, plus facets.
+ */
+export function definePlugin<K extends Kind, S extends z.ZodType = z.ZodObject>(plugin: {
+  readonly kind: K;
+  readonly config?: S;
+  setup(host: Host, config: z.output<S>): Instance<NoInfer<K>> | Promise<Instance<NoInfer<K>>>;
+}): PluginDefinition<K, S> {
+  return { kind: plugin.kind, config: plugin.config ?? (z.strictObject({}) as unknown as S), setup: plugin.setup };
+}
+
+/** A setting that holds a secret: kept out of logs, traces and dumps, handed over as a {@link Secret}. */
+export const secret = () => z.custom<import('./request.ts').Secret>((value) => typeof value === 'string' || isSecret(value)).meta({ type: 'string', secret: true });
+
+function isSecret(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'digest' in value && 'equals' in value;
+}
+
+export { z };

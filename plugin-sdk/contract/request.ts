@@ -1,0 +1,233 @@
+/**
+ * What a plugin may know about one request, from its arrival to its outcome.
+ *
+ * Everything here is read-only to plugins. Secrets are not part of it: the
+ * caller's credential is an opaque object, a vendor's key never appears.
+ */
+import type { ChatEvent, ChatReply, ChatRequest, EmbeddingsReply, EmbeddingsRequest, Usage } from './chat.ts';
+import type { RutterError } from './errors.ts';
+
+/** What kind of work is asked for. `chat`, `completions` and `embeddings` have neutral models; others pass as bytes. */
+export type Operation = 'chat' | 'completions' | 'embeddings' | (string & {});
+
+/** Unit prices in integer pico-dollars (1e-12 USD) per token, by bucket of {@link Usage}. */
+export interface Prices {
+  readonly input?: bigint;
+  readonly output?: bigint;
+  readonly cachedInput?: bigint;
+  readonly cacheWrite?: bigint;
+  readonly cacheWriteLong?: bigint;
+  readonly reasoning?: bigint;
+  readonly audioInput?: bigint;
+  readonly audioOutput?: bigint;
+  /** Per call, whatever its tokens. */
+  readonly request?: bigint;
+}
+
+/** One callable model with its origin; the secret stays with the kernel. */
+export interface Deployment {
+  /** Stable over reloads while its settings stay the same. */
+  readonly id: string;
+  /** The model group it belongs to: what a caller asks for. */
+  readonly group: string;
+  /** The model name the vendor knows, provider prefix removed. */
+  readonly model: string;
+  /** The prefix that chose the provider, such as `openai`. */
+  readonly provider: string;
+  readonly weight?: number;
+  /** Lower is tried first, when orders are given. */
+  readonly order?: number;
+  /** Requests and tokens a minute that the vendor allows. */
+  readonly rpm?: number;
+  readonly tpm?: number;
+  readonly maxParallelRequests?: number;
+  readonly tags: readonly string[];
+  /** Base address, when the configuration names one. */
+  readonly apiBase?: string;
+  readonly apiVersion?: string;
+  readonly prices?: Prices;
+  /** Whatever else the configuration says of it, secrets removed. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** `model_info` of the configuration. */
+  readonly info: Readonly<Record<string, unknown>>;
+}
+
+/** Measured by the kernel, outliving reloads; mirrored through `state` where replicas share one. */
+export interface LiveNumbers {
+  /** Successful calls seen so far. */
+  readonly samples: number;
+  /** Smoothed time to the whole reply, in milliseconds; 0 before the first sample. */
+  readonly latencyMs: number;
+  /** Smoothed time to first content, in milliseconds; 0 before the first sample. */
+  readonly firstTokenMs: number;
+  /** Calls running now. Rises in the tick of the decision. */
+  readonly inFlight: number;
+  /** Smoothed share of failed calls, 0 to 1. */
+  readonly errorRate: number;
+  /** Requests and tokens counted in the current minute. */
+  readonly requestsThisMinute: number;
+  readonly tokensThisMinute: number;
+}
+
+/** A deployment eligible now. Candidates arrive in configured order. */
+export interface Candidate {
+  readonly deployment: Deployment;
+  readonly live: LiveNumbers;
+}
+
+/** Who asks, as a guard identified them. */
+export interface Principal {
+  /** Stable and safe to log; never the key itself. */
+  readonly id: string;
+  readonly kind: 'admin' | 'key' | 'anonymous';
+  readonly user?: string;
+  readonly team?: string;
+  readonly organization?: string;
+  /** Model groups it may call, with `*` patterns; all when absent. */
+  readonly models?: readonly string[];
+  /** Permission names it holds, with `*` patterns. */
+  readonly permissions: readonly string[];
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** A value that does not print, serialise or compare by accident. */
+export interface Secret {
+  /** Constant-time comparison. */
+  equals(other: Secret | string): boolean;
+  /** SHA-256, lower-case hex. */
+  digest(): string;
+  toString(): string;
+  toJSON(): string;
+}
+
+/** The credential a caller sent, first header of the accepted ones. */
+export interface Credential extends Secret {
+  /** The header it came in, lower case, or `query` for `?key=`. */
+  readonly source: string;
+  /** Whether it begins with the given public prefix, such as `sk-`. */
+  startsWith(prefix: string): boolean;
+}
+
+/** Computed once per request and shared by all who ask; numbers or vectors, by name. */
+export interface FeatureValues {
+  /** A value that has already been computed. */
+  get(name: string): number | Float32Array | undefined;
+  /** Computes it if need be, under the feature's deadline; undefined when it failed or was late. */
+  want(name: string): Promise<number | Float32Array | undefined>;
+}
+
+/** Facts about one request. */
+export interface RequestContext {
+  /** Unique, `[A-Za-z0-9._-]{1,128}`. */
+  readonly id: string;
+  /** W3C trace id, 32 hex digits, and the span the kernel opened for this request. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number;
+  readonly method: string;
+  readonly path: string;
+  /** Lower-case names; credentials and cookies removed. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly principal: Principal;
+  /** The model group in question; '' on routes without one. */
+  readonly group: string;
+  readonly operation: Operation;
+  readonly tags: readonly string[];
+  /** Aborts when the client has left or the deadline has passed. */
+  readonly signal: AbortSignal;
+  readonly features: FeatureValues;
+  /** Number of the generation that serves this request. */
+  readonly generation: number;
+  /** Set for an inner call: the request it belongs to. */
+  readonly parent?: string;
+}
+
+/** What a request may steer; gateway-only body fields and headers, already taken out of the body. */
+export interface Controls {
+  readonly numRetries?: number;
+  readonly timeoutMs?: number;
+  readonly streamTimeoutMs?: number;
+  /** Client-side fallbacks: group names, or objects with `model` and fields that replace the request's. */
+  readonly fallbacks?: readonly (string | Readonly<Record<string, unknown>>)[];
+  readonly contextWindowFallbacks?: readonly unknown[];
+  readonly contentPolicyFallbacks?: readonly unknown[];
+  readonly disableFallbacks?: boolean;
+  readonly tags?: readonly string[];
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly cache?: Readonly<Record<string, unknown>>;
+  /** Gateway-only fields that a later capability owns, by wire name. */
+  readonly rest?: Readonly<Record<string, unknown>>;
+}
+
+/** The work asked for, parsed no further than someone needed. */
+export interface Call {
+  readonly operation: Operation;
+  /** The caller's dialect, such as `openai-chat`. */
+  readonly dialect: string;
+  /** What the caller asked for, before aliases. */
+  readonly model: string;
+  readonly stream: boolean;
+  readonly controls: Controls;
+  /** The neutral form; throws ERR_REQUEST_INVALID where the operation has none. */
+  chat(): ChatRequest;
+  embeddings(): EmbeddingsRequest;
+  /** The words of the request, joined by line feeds: what features and guards read. */
+  text(): string;
+}
+
+/** A reply as wraps and strategies see it: whole, or as events. Use one of the two, once. */
+export interface CallResult {
+  /** The deployment that answered; undefined when a plugin made the reply itself. */
+  readonly deployment: Deployment | undefined;
+  /** Collects the whole reply. */
+  reply(): Promise<ChatReply>;
+  /** Streams it; ending the iteration early closes the upstream. */
+  events(): AsyncIterable<ChatEvent>;
+}
+
+/** One try of one deployment. */
+export interface Attempt {
+  readonly deployment: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly group: string;
+  /** Milliseconds since the request arrived. */
+  readonly startedMs: number;
+  readonly firstTokenMs?: number;
+  readonly endedMs: number;
+  readonly status?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** What happened in the end. Observers and the ledger read it; nothing in it is secret or content. */
+export interface Outcome {
+  readonly context: RequestContext;
+  readonly requestedModel: string;
+  readonly group: string;
+  readonly operation: Operation;
+  readonly stream: boolean;
+  readonly status: number;
+  /** The deployment that served, if any did. */
+  readonly deployment: Deployment | undefined;
+  /** In words: which deployment served and why. */
+  readonly route: string;
+  readonly attempts: readonly Attempt[];
+  readonly fallbacks: number;
+  readonly usage: Usage | undefined;
+  /** Integer nano-dollars (1e-9 USD); undefined when the price is unknown. */
+  readonly costNanoUsd: number | undefined;
+  readonly cacheHit: boolean;
+  /** `client` left, the stream `broke` after content, or it is complete. */
+  readonly ending: 'complete' | 'client' | 'broke' | 'error';
+  readonly durationMs: number;
+  readonly firstTokenMs: number | undefined;
+  /** Time not spent waiting for upstreams. */
+  readonly overheadMs: number;
+  readonly error: RutterError | undefined;
+}
+
+/** Replies a cache may keep or give. */
+export type CacheableReply =
+  | { readonly operation: 'chat' | 'completions'; readonly reply: ChatReply }
+  | { readonly operation: 'embeddings'; readonly reply: EmbeddingsReply };

@@ -1,0 +1,99 @@
+/**
+ * Services that plugins provide for each other, by name.
+ *
+ * A manifest says `provides` and `uses`; `host.use(name)` hands the service
+ * over. Set-up order follows from it and cycles are refused.
+ */
+
+/** One limit to be charged: all of a request's reservations succeed together or not at all. */
+export interface Reservation {
+  /** Names the counter, such as `key:abc:tpm`. */
+  readonly key: string;
+  /** What to charge now. */
+  readonly amount: number;
+  /** The most the counter may hold within the window. */
+  readonly limit: number;
+  /** Window length, opening at the first charge; with `parallel`, how long a slot lives without a heartbeat. */
+  readonly windowMs: number;
+  /** What the kernel settles it with: requests, all tokens, nano-dollars, or a slot given back at the end. */
+  readonly measure: 'requests' | 'tokens' | 'nano-usd' | 'parallel';
+  /** Named to the caller when it is exceeded; defaults to the key. */
+  readonly label?: string;
+}
+
+export type ReserveResult =
+  | { readonly granted: true; readonly id: string; readonly remaining: readonly number[] }
+  | { readonly granted: false; readonly index: number; readonly current: number; readonly retryAfterMs: number };
+
+/** Atomic counters, reservations, leases, expiring values and messages. */
+export interface State {
+  /** Charges all or none, in one step. */
+  reserve(reservations: readonly Reservation[]): Promise<ReserveResult>;
+  /** Replaces the charged amounts by the actual ones, exactly once per id; a second call does nothing. */
+  settle(id: string, actual: readonly number[]): Promise<void>;
+  /** Keeps the parallel slots of a long request alive. */
+  heartbeat(id: string): Promise<void>;
+  /** Adds and returns the new value; the counter dies `ttlMs` after its first increment. */
+  increment(key: string, by: number, ttlMs: number): Promise<number>;
+  get(key: string): Promise<string | undefined>;
+  set(key: string, value: string, options?: { readonly ttlMs?: number; readonly onlyIfAbsent?: boolean }): Promise<boolean>;
+  delete(key: string): Promise<boolean>;
+  /** Takes or renews a named lease; false while another owner holds it. */
+  lease(name: string, owner: string, ttlMs: number): Promise<boolean>;
+  publish(channel: string, message: string): Promise<void>;
+  /** Returns the way to stop. Messages published by this process arrive too. */
+  subscribe(channel: string, listener: (message: string) => void): Promise<() => void>;
+}
+
+/** A column value that every store keeps exactly. Integers stay below 2^53. */
+export type SqlValue = string | number | null;
+
+/** One step of a schema, applied once, in order of `id` within its namespace. */
+export interface Migration {
+  /** Sortable, such as `0001-sessions`. */
+  readonly id: string;
+  /** Statements both SQLite and PostgreSQL accept, `?` for no values; split on `;` at line ends. */
+  readonly sql: string;
+}
+
+/** Durable records: SQL behind one ordered writer. */
+export interface Store {
+  readonly flavour: 'sqlite' | 'postgres';
+  /** Applies what is missing of a namespace's steps; safe when replicas do it together. */
+  migrate(namespace: string, migrations: readonly Migration[]): Promise<void>;
+  /** Reads rows; `?` marks a value. Bounded by the store's statement deadline. */
+  query(sql: string, values?: readonly SqlValue[]): Promise<Record<string, SqlValue>[]>;
+  /** Runs one writing statement, after everything appended before it; resolves when durable. */
+  run(sql: string, values?: readonly SqlValue[]): Promise<{ readonly changes: number }>;
+  /**
+   * Queues one row for the ordered writer and returns at once; written in batches, durable within 50 ms.
+   * Returns false, and counts the loss, when the bounded queue is full.
+   */
+  append(table: string, columns: readonly string[], values: readonly SqlValue[]): boolean;
+  /** Resolves when everything appended so far is durable. */
+  flush(): Promise<void>;
+}
+
+/** Turns texts into vectors of one fixed length. */
+export interface Embedder {
+  embed(texts: readonly string[]): Promise<Float32Array[]>;
+  readonly dimensions: number;
+  /** Changes whenever the same text would give another vector. */
+  readonly version: string;
+}
+
+/** Where artefacts, plugins and configuration come from: blobs by key. */
+export interface Source {
+  /** Undefined when there is no such key; `unchanged` when its ETag still equals the one given. */
+  get(key: string, options?: { readonly etag?: string }): Promise<{ readonly body: Uint8Array; readonly etag: string } | 'unchanged' | undefined>;
+  list(prefix: string): Promise<readonly { readonly key: string; readonly etag: string; readonly size: number }[]>;
+  /** False when the condition did not hold. */
+  put(key: string, body: Uint8Array, options?: { readonly ifMatch?: string; readonly ifNoneMatch?: '*' }): Promise<boolean>;
+}
+
+/** Services by name; a plugin package may add its own by declaration merging. */
+export interface Services {
+  state: State;
+  store: Store;
+  embedder: Embedder;
+}

@@ -1,0 +1,20 @@
+/** The contract between Rutter's kernel and its plugins. */
+export type * from './contract/chat.ts';
+export { type ErrorCode, type ErrorOptions, errorKinds, type Retry, RutterError } from './contract/errors.ts';
+export type * from './contract/host.ts';
+export type * from './contract/kinds.ts';
+export {
+  apiVersion,
+  type Claims,
+  definePlugin,
+  type Instance,
+  type Manifest,
+  type Need,
+  needNames,
+  type PluginDefinition,
+  secret,
+  z,
+} from './contract/plugin.ts';
+export type * from './contract/request.ts';
+export type * from './contract/services.ts';
+export type * from './contract/wire.ts';
