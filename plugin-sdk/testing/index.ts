@@ -1,0 +1,6 @@
+/** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
+export { type ManualClock, manualClock } from './clock.ts';
+export * from './fixtures.ts';
+export { type FakeHost, type FakeHostOptions, fakeHost, type LogLine } from './host.ts';
+export { seededRandom } from './random.ts';
+export { assertConforms, type Report, type Subject, type SuiteOptions } from './report.ts';
