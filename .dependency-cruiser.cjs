@@ -42,12 +42,12 @@ module.exports = {
       'examples-name-the-sdk',
       'A path into plugin-sdk is not what a user has; its package name is.',
       { path: '^(examples|docker)/' },
-      { path: '^plugin-sdk/', dependencyTypes: ['local'] },
+      { path: '^plugin-sdk/', dependencyTypesNot: ['aliased-workspace'] },
     ),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(dist|coverage|reports|\\.stryker-tmp)/' },
+    exclude: { path: '^(core|plugin-sdk|(plugins|strategies)/[^/]+)/dist/|^(coverage|reports|\\.stryker-tmp)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
     enhancedResolveOptions: {

