@@ -1,4 +1,6 @@
 /** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
+
+export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
 export { type ManualClock, manualClock } from './clock.ts';
 export * from './fixtures.ts';
 export { type FakeHost, type FakeHostOptions, fakeHost, type LogLine } from './host.ts';
