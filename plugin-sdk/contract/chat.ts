@@ -151,6 +151,11 @@ export interface ChatRequest {
   readonly user?: string;
   /** Fields by wire name that nothing above names, gateway-only fields already taken out. */
   readonly extra: Extra;
+  /**
+   * Fields as the caller spelled them, by wire name, where the dialect has several spellings of one meaning
+   * (`max_tokens`, a single `stop`). For the codec of the same dialect only, and only while the meaning is unchanged.
+   */
+  readonly spelling?: Extra;
 }
 
 /** Why a reply ended. */

@@ -4,6 +4,7 @@
  * A manifest says `provides` and `uses`; `host.use(name)` hands the service
  * over. Set-up order follows from it and cycles are refused.
  */
+import type { RequestContext } from './request.ts';
 
 /** One limit to be charged: all of a request's reservations succeed together or not at all. */
 export interface Reservation {
@@ -91,9 +92,16 @@ export interface Source {
   put(key: string, body: Uint8Array, options?: { readonly ifMatch?: string; readonly ifNoneMatch?: '*' }): Promise<boolean>;
 }
 
+/** What may be called, for lists of models. Provided by the kernel. */
+export interface Models {
+  /** Every name the caller may ask for, in configured order, aliases among them; `group` is the model group behind it. */
+  list(context: RequestContext): readonly { readonly id: string; readonly group: string }[];
+}
+
 /** Services by name; a plugin package may add its own by declaration merging. */
 export interface Services {
   state: State;
   store: Store;
   embedder: Embedder;
+  models: Models;
 }

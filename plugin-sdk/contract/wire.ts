@@ -141,6 +141,8 @@ export interface PassRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly set?: Fields;
   readonly remove?: readonly string[];
+  /** As in {@link UpstreamRequest}. */
+  readonly dropped?: readonly string[];
 }
 
 export interface RelayContext {
