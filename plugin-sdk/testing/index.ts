@@ -1,5 +1,6 @@
 /** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
 
+export { checkState, type StateOptions } from './check-state.ts';
 export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
 export { type ManualClock, manualClock } from './clock.ts';
 export * from './fixtures.ts';
