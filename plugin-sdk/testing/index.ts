@@ -1,5 +1,6 @@
 /** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
 
+export { checkGuard, type GuardOptions } from './check-guard.ts';
 export { checkState, type StateOptions } from './check-state.ts';
 export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
 export { type ManualClock, manualClock } from './clock.ts';
@@ -7,3 +8,4 @@ export * from './fixtures.ts';
 export { type FakeHost, type FakeHostOptions, fakeHost, type LogLine } from './host.ts';
 export { seededRandom } from './random.ts';
 export { assertConforms, type Report, type Subject, type SuiteOptions } from './report.ts';
+export * from './requests.ts';
