@@ -21,8 +21,8 @@ export interface UpstreamOptions {
   readonly allowedAddresses?: readonly string[];
 }
 
-/** Characters that the quick way of taking a URL apart may not meet: they need encoding, or begin a fragment. */
-const unusual = /[^!"$-~]/;
+/** What WHATWG would rewrite: characters to encode, dot segments, fragments. The quick way of taking a URL apart leaves such to it. */
+const unusual = /[^!$-&(-;=?-Z[\]_a-z|~]|\/(?:\.|%2e)/i;
 /** Behind `https://`. */
 const shortestScheme = 8;
 

@@ -10,7 +10,6 @@ import { RutterError } from '@rutter/plugin-sdk';
 export const maxHeadBytes = 64 * 1024;
 
 const lostCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED']);
-const cutCodes = new Set(['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'HPE_INVALID_EOF_STATE']);
 const badRequestCodes = new Set([
   'UND_ERR_INVALID_ARG',
   'UND_ERR_NOT_SUPPORTED',
@@ -26,6 +25,13 @@ export const codeOf = (error: unknown): string => {
 /** Whether the socket went away, as opposed to never having been opened or having carried nonsense. */
 export const isLostSocket = (error: unknown): boolean => lostCodes.has(codeOf(error));
 
+const isParserError = (error: unknown): error is Error => error instanceof Error && error.name === 'HTTPParserError';
+
+/** The socket ended in an orderly way, but the reply was not whole; the parser calls that an invalid state at its end. */
+const isCutShort = (error: unknown): boolean =>
+  codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' ||
+  (isParserError(error) && error.message.includes('Invalid EOF state'));
+
 /** An error of undici, TLS or the operating system while talking to `origin`. */
 export function exchangeFailure(error: unknown, origin: string): RutterError {
   if (RutterError.is(error)) return error;
@@ -36,10 +42,9 @@ export function exchangeFailure(error: unknown, origin: string): RutterError {
       `The reply of ${origin} has more than ${maxHeadBytes} bytes of headers.`,
     );
   }
-  if (cutCodes.has(code)) return connectionFailure(origin, 'ended before the reply was complete', error);
-  if (code.startsWith('HPE_')) {
-    return new RutterError('ERR_PROVIDER_MALFORMED', `The reply of ${origin} is not HTTP/1.1 (${code}).`);
-  }
+  if (isCutShort(error)) return connectionFailure(origin, 'ended before the reply was complete', undefined);
+  // Without a cause: this error carries the bytes it could not read.
+  if (isParserError(error)) return new RutterError('ERR_PROVIDER_MALFORMED', `The reply of ${origin} is not HTTP/1.1.`);
   if (badRequestCodes.has(code)) {
     return new RutterError(
       'ERR_REQUEST_INVALID',

@@ -46,10 +46,10 @@ export class SseReader implements FrameCutter {
     this.#bytes += end - start;
     if (this.#bytes > this.#maxBytes) throw tooLong(this.#maxBytes);
     if (isField(dataName, bytes, start, end)) {
-      const value = valueOf(dataName, bytes, start, end);
+      const value = readValue(dataName, bytes, start, end);
       this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
     } else if (isField(eventName, bytes, start, end)) {
-      this.#event = valueOf(eventName, bytes, start, end);
+      this.#event = readValue(eventName, bytes, start, end);
     }
   }
 
@@ -69,7 +69,7 @@ function isField(name: Buffer, bytes: Buffer, start: number, end: number): boole
   return true;
 }
 
-function valueOf(name: Buffer, bytes: Buffer, start: number, end: number): string {
+function readValue(name: Buffer, bytes: Buffer, start: number, end: number): string {
   let from = Math.min(start + name.length + 1, end);
   if (from < end && bytes[from] === space) from++;
   return bytes.toString('utf8', from, end);

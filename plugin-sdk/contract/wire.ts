@@ -209,12 +209,15 @@ export interface HeaderAuth {
   readonly prefix?: string;
   /** Environment variable that holds the key when the deployment names none. */
   readonly variable?: string;
+  /** Without a key the request goes without one; else it fails with ERR_PROVIDER_AUTHENTICATION. For vendors that also run at home. */
+  readonly optional?: boolean;
 }
 
 export interface QueryAuth {
   readonly scheme: 'query';
   readonly parameter: string;
   readonly variable?: string;
+  readonly optional?: boolean;
 }
 
 /** AWS Signature Version 4; credentials from the deployment's `aws_*` settings, environment, profile, web identity, container role or assumed role. */

@@ -1,0 +1,201 @@
+/**
+ * Puts a deployment's credential on a request, as its provider's `auth` says.
+ *
+ * Synchronous whenever nothing has to be fetched, which is nearly always:
+ * tokens and temporary credentials are kept per credential and renewed before
+ * they end. Secrets leave this module in headers and addresses alone.
+ */
+import { homedir } from 'node:os';
+import type { Auth, HeaderAuth, OAuth2Auth, QueryAuth, SigV4Auth } from '@rutter/plugin-sdk';
+import type { Upstream } from '../exchange.ts';
+import { revealSecret } from '../secret.ts';
+import { type AwsSources, findCredentials, staticCredentials } from './aws-credentials.ts';
+import { readProfile } from './aws-profile.ts';
+import { arnRegionOf, namedRegion } from './aws-region.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { fetchToken } from './oauth2.ts';
+import { Renewable } from './renewable.ts';
+import { authenticationFailure, type CredentialLookup, reasonOf, textSetting } from './settings.ts';
+import { type AwsCredentials, signRequest } from './sigv4.ts';
+
+export type { CredentialLookup } from './settings.ts';
+
+export interface AuthenticatorOptions {
+  readonly exchange: Upstream;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Where `.aws` lies; the user's home when absent. */
+  readonly homeFolder?: string;
+}
+
+/** The request to be authenticated, otherwise ready to be sent: a signature covers all of it. */
+export interface AuthTarget {
+  readonly url: string;
+  readonly method: string;
+  /** Lower-case names; the credential is added here. */
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array | string | undefined;
+}
+
+const mostCredentials = 4096;
+
+export class Authenticator {
+  readonly #sources: AwsSources;
+  readonly #aws = new BoundedMap<AwsCredentials | Renewable<AwsCredentials>>(mostCredentials);
+  readonly #tokens = new BoundedMap<Renewable<string>>(mostCredentials);
+  /** Regions that profiles name, by profile; '' where it names none. */
+  readonly #regions = new BoundedMap<{ region: string }>(mostCredentials);
+
+  constructor({ exchange, now, environment, homeFolder = homedir() }: AuthenticatorOptions) {
+    this.#sources = { exchange, now, environment, homeFolder };
+  }
+
+  /**
+   * Adds the credential to `target.headers`. Returns the address to call where that changed, a promise
+   * where a credential must be fetched first. Throws, or rejects with, ERR_PROVIDER_AUTHENTICATION.
+   */
+  apply(
+    auth: Auth,
+    target: AuthTarget,
+    credentials: CredentialLookup,
+  ): string | undefined | Promise<string | undefined> {
+    switch (auth.scheme) {
+      case 'none':
+        return undefined;
+      case 'header':
+        return this.#applyHeader(auth, target, credentials);
+      case 'query':
+        return this.#applyQuery(auth, target, credentials);
+      case 'sigv4':
+        return this.#applySignature(auth, target, credentials);
+      case 'oauth2':
+        return this.#applyToken(auth, target, credentials);
+    }
+  }
+
+  /** The vendor refused the credential (401): a fetched one is fetched anew for the next request. */
+  invalidate(auth: Auth, credentials: CredentialLookup): void {
+    if (auth.scheme === 'oauth2') this.#tokens.get(tokenKey(auth, credentials))?.invalidate();
+    if (auth.scheme === 'sigv4') {
+      const held = this.#aws.get(credentials.id);
+      if (held instanceof Renewable) held.invalidate();
+    }
+  }
+
+  #applyHeader(auth: HeaderAuth, target: AuthTarget, credentials: CredentialLookup): undefined {
+    const key = this.#key(auth, credentials);
+    if (key !== undefined) target.headers[auth.header.toLowerCase()] = (auth.prefix ?? '') + key;
+  }
+
+  #applyQuery(auth: QueryAuth, target: AuthTarget, credentials: CredentialLookup): string | undefined {
+    const key = this.#key(auth, credentials);
+    if (key === undefined) return undefined;
+    const mark = target.url.includes('?') ? '&' : '?';
+    return `${target.url}${mark}${encodeURIComponent(auth.parameter)}=${encodeURIComponent(key)}`;
+  }
+
+  #key(auth: HeaderAuth | QueryAuth, credentials: CredentialLookup): string | undefined {
+    if (credentials.apiKey !== undefined) return revealSecret(credentials.apiKey);
+    const fromEnvironment = auth.variable === undefined ? undefined : this.#sources.environment[auth.variable];
+    if (fromEnvironment || auth.optional === true) return fromEnvironment || undefined;
+    const hint = auth.variable === undefined ? '' : ` or the environment variable ${auth.variable}`;
+    throw authenticationFailure(credentials, `no API key. Expected api_key in its settings${hint}.`);
+  }
+
+  #applyToken(auth: OAuth2Auth, target: AuthTarget, credentials: CredentialLookup): undefined | Promise<undefined> {
+    const held = this.#tokens.getOrMake(
+      tokenKey(auth, credentials),
+      () => new Renewable(() => fetchToken(this.#sources, auth, credentials), this.#sources.now),
+    );
+    const token = held.get();
+    if (token instanceof Promise) return token.then((value) => addBearer(target, value));
+    return addBearer(target, token);
+  }
+
+  #applySignature(auth: SigV4Auth, target: AuthTarget, credentials: CredentialLookup): undefined | Promise<undefined> {
+    const bearer = this.#bearerKey(auth, credentials);
+    if (bearer !== undefined) return addBearer(target, bearer);
+    const url = new URL(target.url);
+    const named = namedRegion(credentials, url, this.#sources.environment);
+    const keys = this.#awsCredentials(credentials, named);
+    const region = named ?? this.#profileRegion(credentials);
+    if (keys instanceof Promise || region instanceof Promise) {
+      return Promise.all([keys, region]).then(([readyKeys, readyRegion]) =>
+        this.#sign(auth, target, { credentials, url, keys: readyKeys, region: readyRegion }),
+      );
+    }
+    return this.#sign(auth, target, { credentials, url, keys, region });
+  }
+
+  #sign(
+    auth: SigV4Auth,
+    target: AuthTarget,
+    found: { credentials: CredentialLookup; url: URL; keys: AwsCredentials; region: string },
+  ): undefined {
+    const { url } = found;
+    const region = found.region || arnRegionOf(url) || auth.region;
+    if (region === undefined) {
+      throw authenticationFailure(
+        found.credentials,
+        'no AWS region. Expected aws_region_name in its settings, AWS_REGION, or a profile with a region.',
+      );
+    }
+    const request = {
+      ...target,
+      host: target.headers.host ?? url.host,
+      path: url.pathname,
+      query: url.search.slice(1),
+    };
+    Object.assign(
+      target.headers,
+      signRequest(request, { credentials: found.keys, region, service: auth.service, now: this.#sources.now() }),
+    );
+  }
+
+  /** AWS services that take API keys take them as bearer tokens, from the setting or AWS_BEARER_TOKEN_<SERVICE>. */
+  #bearerKey({ service }: SigV4Auth, credentials: CredentialLookup): string | undefined {
+    if (credentials.apiKey !== undefined) return revealSecret(credentials.apiKey);
+    if (
+      textSetting(credentials, 'aws_access_key_id') !== undefined ||
+      textSetting(credentials, 'aws_role_name') !== undefined
+    )
+      return undefined;
+    return this.#sources.environment[`AWS_BEARER_TOKEN_${service.toUpperCase().replaceAll('-', '_')}`] || undefined;
+  }
+
+  #awsCredentials(credentials: CredentialLookup, region: string | undefined): AwsCredentials | Promise<AwsCredentials> {
+    const held = this.#aws.getOrMake(credentials.id, () => {
+      const fixed = staticCredentials(credentials, this.#sources.environment);
+      return fixed ?? new Renewable(() => this.#findAws(credentials, region), this.#sources.now);
+    });
+    return held instanceof Renewable ? held.get() : held;
+  }
+
+  async #findAws(credentials: CredentialLookup, region: string | undefined) {
+    try {
+      return await findCredentials(credentials, this.#sources, region);
+    } catch (error) {
+      const prefix = `Deployment ${credentials.id}: `;
+      const reason = reasonOf(error);
+      throw reason.startsWith(prefix) ? error : authenticationFailure(credentials, reason, error);
+    }
+  }
+
+  #profileRegion(credentials: CredentialLookup): string | Promise<string> {
+    const name = textSetting(credentials, 'aws_profile_name') ?? (this.#sources.environment.AWS_PROFILE || 'default');
+    const known = this.#regions.get(name);
+    if (known !== undefined) return known.region;
+    return readProfile(name, this.#sources).then(
+      (profile) => this.#regions.getOrMake(name, () => ({ region: profile?.region ?? '' })).region,
+      () => '',
+    );
+  }
+}
+
+const tokenKey = ({ grant, tokenUrl, scope, audience }: OAuth2Auth, { id }: CredentialLookup): string =>
+  `${id}\n${grant}\n${tokenUrl}\n${scope ?? ''}\n${audience ?? ''}`;
+
+function addBearer(target: AuthTarget, token: string): undefined {
+  target.headers.authorization = `Bearer ${token}`;
+}

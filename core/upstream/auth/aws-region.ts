@@ -1,0 +1,28 @@
+/** The AWS region a request is signed for. */
+import { type CredentialLookup, textSetting } from './settings.ts';
+
+/** `service.region.amazonaws.com`, also with FIPS, dual-stack and VPC endpoints before it. */
+const awsHost = /(?:^|\.)([a-z]{2}(?:-[a-z]+)+-\d+)\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)$/;
+const arnRegion = /arn:aws[a-z-]*:[a-z0-9-]+:([a-z]{2}(?:-[a-z]+)+-\d+):/;
+
+/**
+ * From the setting, else the address, else the environment. The address goes
+ * ahead of the environment: a host of one region refuses signatures for another.
+ */
+export function namedRegion(
+  credentials: CredentialLookup,
+  url: URL,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  return (
+    textSetting(credentials, 'aws_region_name') ??
+    awsHost.exec(url.hostname)?.[1] ??
+    (environment.AWS_REGION_NAME || environment.AWS_REGION || environment.AWS_DEFAULT_REGION || undefined)
+  );
+}
+
+/** From an ARN in the path, such as that of an inference profile. */
+export function arnRegionOf(url: URL): string | undefined {
+  if (!url.pathname.includes('arn')) return undefined;
+  return arnRegion.exec(url.pathname.replaceAll('%3A', ':').replaceAll('%3a', ':'))?.[1];
+}
