@@ -1,0 +1,67 @@
+/** The kernel's own routes: probes, real health, composition, reload. */
+import { type HandlerRoute, type RouteReply, RutterError } from '@rutter/plugin-sdk';
+import type { RequestPath } from '../pipeline/path.ts';
+import { checkDeployments } from './health.ts';
+
+export interface AdminParts {
+  readonly version: string;
+  path(): RequestPath;
+  isDraining(): boolean;
+  plugins(): unknown;
+  routes(): unknown;
+  reload(): Promise<{ readonly applied: boolean; readonly generation: number; readonly reasons: readonly string[]; readonly waiting: boolean }>;
+}
+
+type Handler = HandlerRoute['handler'];
+
+const get = (path: string, permission: string, handler: Handler): HandlerRoute => ({ method: 'GET', path, mode: 'json', permission, handler });
+const post = (path: string, permission: string, handler: Handler): HandlerRoute => ({ method: 'POST', path, mode: 'json', permission, maxBodyBytes: 64 * 1024, handler });
+
+export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
+  const alive: Handler = () => ({ body: { status: 'alive', service: 'rutter' } });
+  const liveliness: Handler = () => ({ headers: { 'content-type': 'application/json' }, body: '"I\'m alive!"' });
+  const ready: Handler = () => readiness(parts);
+  const reload: Handler = async () => {
+    const report = await parts.reload();
+    return { status: report.applied ? 200 : report.waiting ? 202 : 409, body: { status: report.applied ? 'applied' : report.waiting ? 'waiting' : 'refused', generation: report.generation, reasons: report.reasons } };
+  };
+  return [
+    get('/_health/live', 'public', alive),
+    get('/health/liveliness', 'public', liveliness),
+    get('/health/liveness', 'public', liveliness),
+    get('/_health/ready', 'public', ready),
+    get('/health/readiness', 'public', ready),
+    get('/health', 'health.read', async ({ query, context }) => ({ body: await checkDeployments(parts.path(), { only: query.model, signal: context.signal }) })),
+    get('/admin/plugins', 'admin.read', () => ({ body: parts.plugins() as object })),
+    get('/routes', 'admin.read', () => ({ body: { routes: parts.routes() } })),
+    ...['/admin/reload', '/config/reload', '/llmrouter/reload'].map((path) => post(path, 'admin.write', reload)),
+  ];
+}
+
+const probeMs = 2000;
+
+/** 503 while draining or when a service this composition needs is away; names, never details of it. */
+async function readiness(parts: AdminParts): Promise<RouteReply> {
+  const path = parts.path();
+  const checks = await Promise.all(
+    path.instances
+      .filter(({ value }) => value.health)
+      .map(async ({ name, value }) => {
+        const failed = await Promise.race([
+          Promise.resolve()
+            .then(() => value.health?.())
+            .then(
+              () => undefined,
+              (error: unknown) => RutterError.from(error).code,
+            ),
+          new Promise<string>((resolve) => setTimeout(() => resolve('ERR_PLUGIN_TIMEOUT'), probeMs).unref()),
+        ]);
+        return [name, failed ?? 'ok'] as const;
+      }),
+  );
+  const isReady = !parts.isDraining() && checks.every(([, state]) => state === 'ok');
+  return {
+    status: isReady ? 200 : 503,
+    body: { status: parts.isDraining() ? 'draining' : isReady ? 'ready' : 'degraded', generation: path.number, version: parts.version, checks: Object.fromEntries(checks) },
+  };
+}

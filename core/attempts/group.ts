@@ -1,0 +1,182 @@
+/**
+ * Serves one model group: select, call, and try again while the error, the
+ * policy and the retry budget allow. Each try selects afresh.
+ */
+import { type ChatRequest, RutterError, type Usage } from '@rutter/plugin-sdk';
+import { estimatedTokens, totalTokens } from '../pipeline/cost.ts';
+import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
+import type { Group, Target } from '../pipeline/models.ts';
+import type { Served } from '../pipeline/served.ts';
+import { type Eligibility, eligible } from './eligible.ts';
+import { errorClass } from './errors.ts';
+import { startTransfer } from './start.ts';
+import type { Transfer } from './transfer.ts';
+import { pause, waitBefore } from './wait.ts';
+
+export interface GroupOptions {
+  readonly change?: Partial<ChatRequest> | undefined;
+  /** A deployment named by its id is tried even while it cools down. */
+  readonly isDeployment?: boolean;
+  /** Candidates an inner call chose itself; selection is left out. */
+  readonly among?: readonly Target[] | undefined;
+}
+
+export async function callGroup(call: ModelCall, group: Group, options: GroupOptions = {}): Promise<Served> {
+  const tried = new Set<Target>();
+  const { retryBudget } = call.path.services;
+  retryBudget.firstTry();
+  call.group = group.name;
+  call.facts.group = group.name;
+  let last: RutterError | undefined;
+  for (let count = 0; ; count++) {
+    if (call.facts.aborted) throw call.facts.aborted;
+    let choice: Eligibility;
+    try {
+      choice = eligible(call, group, options.isDeployment === true);
+    } catch (error) {
+      // A retry that finds nobody healthy reports what went wrong, not that nobody is left.
+      throw last ?? error;
+    }
+    const target = await choose(call, group, choice.targets, tried, options.among);
+    tried.add(target);
+    try {
+      return await tryTarget(call, target, options.change);
+    } catch (thrown) {
+      const error = RutterError.from(thrown);
+      last = error;
+      if (call.facts.aborted) throw call.facts.aborted;
+      if (!target.live || !mayRetry(call, group, target, error, count)) throw error;
+      if (!retryBudget.take()) throw error;
+      call.retries++;
+      const healthy = healthyCount(call, group);
+      await pause(call, waitBefore(call, error, count, group.targets.length > 1 && healthy > 1));
+    }
+  }
+}
+
+async function choose(call: ModelCall, group: Group, targets: readonly Target[], tried: ReadonlySet<Target>, among: readonly Target[] | undefined): Promise<Target> {
+  const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
+  if (allowed.length === 0) throw new RutterError('ERR_ROUTE_NO_DEPLOYMENT', `None of the chosen candidates of ${group.name} is free and healthy.`);
+  const fresh = tried.size > 0 ? allowed.filter((target) => !tried.has(target)) : allowed;
+  const open = fresh.length > 0 ? fresh : allowed;
+  if (among) {
+    call.route = 'chosen by the strategy itself';
+    return open[0] as Target;
+  }
+  const selector = call.path.selector(group);
+  if (open.length > 1) for (const instance of selector.preparers) await prepared(call, instance);
+  const { ranking, reason } = selector.select(call.facts, open);
+  call.route = reason;
+  return ranking[0] as Target;
+}
+
+async function prepared(call: ModelCall, instance: Parameters<ModelCall['path']['services']['onFault']>[0]): Promise<void> {
+  try {
+    await (instance.value as { prepare?(context: unknown): unknown }).prepare?.(call.facts);
+  } catch (error) {
+    call.path.services.onFault(instance, error);
+  }
+}
+
+const healthyCount = (call: ModelCall, group: Group) => group.targets.filter((target) => !call.path.cooldowns.isCooling(target)).length;
+
+/** LiteLLM's rules (router `should_retry_this_error`), plain 400s never retried. */
+function mayRetry(call: ModelCall, group: Group, target: Target, error: RutterError, count: number): boolean {
+  const { router } = call.path.configuration;
+  const policy = policyRetries(call, group, error);
+  const most = target.settings.numRetries ?? policy ?? call.controls.numRetries ?? router.numRetries;
+  call.maxRetries = most;
+  if (count >= most) return false;
+  if (error.code === 'ERR_PROVIDER_CONTEXT_WINDOW' && (call.controls.contextWindowFallbacks ?? router.contextWindowFallbacks)) return false;
+  if (error.code === 'ERR_PROVIDER_CONTENT_POLICY' && (call.controls.contentPolicyFallbacks ?? router.contentPolicyFallbacks)) return false;
+  if (error.status === 404) return false;
+  if (error.status === 401 && group.targets.length <= 1) return false;
+  const healthy = healthyCount(call, group);
+  if (healthy === 0) return false;
+  return policy !== undefined || error.retry !== 'never';
+}
+
+function policyRetries(call: ModelCall, group: Group, error: RutterError): number | undefined {
+  const { router } = call.path.configuration;
+  const name = errorClass(error);
+  if (name === undefined) return undefined;
+  return router.modelGroupRetryPolicy.get(group.name)?.[name] ?? router.retryPolicy?.[name];
+}
+
+async function tryTarget(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Promise<Served> {
+  const { hooks, cooldowns } = call.path;
+  // In the tick of the decision: the next request must see this one.
+  target.live.began();
+  const attempt = beginAttempt(call, target);
+  let transfer: Transfer | undefined;
+  try {
+    if (hooks.call.isUsed()) {
+      const stood = await hooks.call.promise(call, target);
+      if (stood) {
+        attempt.endedMs = call.elapsed();
+        target.live.ended();
+        call.servedBy = target;
+        return stood;
+      }
+    }
+    const started = await startTransfer(call, target, change);
+    transfer = started.transfer;
+    const stop = listenForAbort(call, transfer);
+    whenOver(call, target, attempt, transfer, stop);
+    await transfer.ready;
+    attempt.status = transfer.status;
+    attempt.firstTokenMs = call.elapsed();
+    call.firstTokenMs ??= attempt.firstTokenMs;
+    call.servedBy = target;
+    call.upstreamMs += transfer.firstContentAt - transfer.startedAt;
+    return { kind: 'transfer', transfer, target, form: started.form };
+  } catch (thrown) {
+    const error = RutterError.from(thrown, 'ERR_PLUGIN_FAILED');
+    attempt.endedMs = call.elapsed();
+    attempt.error = { code: error.code, message: error.message };
+    attempt.status = transfer?.status || error.status;
+    if (transfer) call.upstreamMs += performance.now() - transfer.startedAt;
+    else target.live.ended();
+    if (!call.facts.aborted) cooldowns.failed(target, error, call.path.models.resolve(target.deployment.group)?.group.targets.length ?? 1);
+    throw error;
+  }
+}
+
+function beginAttempt(call: ModelCall, target: Target): RunningAttempt {
+  const { id, provider, model, group } = target.deployment;
+  const attempt = { deployment: id, provider, model, group, startedMs: call.elapsed(), endedMs: 0 };
+  if (call.attempts.length < 64) call.attempts.push(attempt);
+  return attempt;
+}
+
+/** The client's leaving closes the upstream, unless the vendor is to be read to its end. */
+function listenForAbort(call: ModelCall, transfer: Transfer): () => void {
+  const abort = (reason: RutterError) => transfer.abort(reason);
+  call.onAbort.add(abort);
+  return () => call.onAbort.delete(abort);
+}
+
+function whenOver(call: ModelCall, target: Target, attempt: RunningAttempt, transfer: Transfer, stop: () => void): void {
+  transfer.whenOver(() => {
+    stop();
+    target.live.ended();
+    attempt.endedMs = call.elapsed();
+    const { error } = transfer;
+    if (error && transfer.firstContentAt > 0) attempt.error = { code: error.code, message: error.message };
+    if (error && error.code === 'ERR_PROVIDER_STREAM') call.path.cooldowns.failed(target, error, 1);
+    if (transfer.firstContentAt === 0 && !call.facts.aborted) return;
+    const usage = usageOf(call, transfer, error !== undefined);
+    if (!usage) return;
+    call.account(usage, target);
+    if (error) return;
+    target.live.succeeded(transfer.endedAt - transfer.startedAt, transfer.firstContentAt - transfer.startedAt, totalTokens(usage));
+    call.path.cooldowns.succeeded(target);
+  });
+}
+
+/** What the vendor reported, else an estimate of what was sent and produced. */
+function usageOf(call: ModelCall, transfer: Transfer, isBroken: boolean): Usage | undefined {
+  if (transfer.usage) return transfer.usage;
+  if (transfer.status === 0 && isBroken) return undefined;
+  return { input: estimatedTokens(call.text().length), output: estimatedTokens(transfer.outputLength), estimated: true };
+}

@@ -1,0 +1,217 @@
+/**
+ * Starts one call of one deployment: chooses between passing bytes through
+ * and translating, makes the vendor's request, signs it and sends it.
+ */
+import { type ChatCodec, type ChatRequest, type CodecContext, type PassInput, type PassRequest, type Relay, type RelayContext, RutterError, type UpstreamRequest } from '@rutter/plugin-sdk';
+import { editFields } from '../http/edit.ts';
+import { spanId, traceparent } from '../http/trace.ts';
+import type { ModelCall } from '../pipeline/model-call.ts';
+import type { Target } from '../pipeline/models.ts';
+import type { TransferForm } from '../pipeline/served.ts';
+import type { CredentialLookup } from '../upstream/auth/authenticator.ts';
+import { vendorError } from './errors.ts';
+import { simulate } from './simulate.ts';
+import { type Decoded, Transfer, type TransferPlan, type TransferTimers } from './transfer.ts';
+
+export interface Started {
+  readonly transfer: Transfer;
+  readonly form: TransferForm;
+}
+
+/** What goes to the vendor, and how what comes back is read. */
+interface Prepared {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>> | undefined;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly body: Buffer | string | Promise<Buffer>;
+  readonly form: TransferForm;
+  readonly plan: Pick<TransferPlan, 'relay' | 'framing' | 'reader' | 'decode'>;
+  readonly dropped: readonly string[];
+}
+
+const replyBytes = 256 * 1024 * 1024;
+
+export async function startTransfer(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Promise<Started> {
+  const prepared = prepare(call, target, change);
+  if (prepared.dropped.length > 0) call.dropped.push(...prepared.dropped);
+  const written = prepared.body;
+  const body = written instanceof Promise ? await written : written;
+  const url = address(target, prepared);
+  const headers = upstreamHeaders(call, target, prepared.headers);
+  const signed = call.path.services.authenticator.apply(target.auth, { url, method: prepared.method, headers, body }, credentials(target));
+  const signedUrl = (signed instanceof Promise ? await signed : signed) ?? url;
+  const transfer = new Transfer(
+    { ...prepared.plan, stream: call.stream && call.operation !== 'embeddings', failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders), timers: timers(call, target) },
+    call.path.services.watchdog,
+  );
+  send(call, target, { url: signedUrl, method: prepared.method, headers, body }, transfer);
+  return { transfer, form: prepared.form };
+}
+
+/** A body that is not JSON, or not what the codec knows, is the vendor's fault. */
+function decoder<T>(read: (body: never) => T): (body: Buffer) => T {
+  return (body) => {
+    try {
+      return read(JSON.parse(body.toString('utf8')) as never);
+    } catch (error) {
+      throw RutterError.from(error, 'ERR_PROVIDER_MALFORMED', 'The vendor sent a reply that cannot be read.');
+    }
+  };
+}
+
+function send(call: ModelCall, target: Target, request: { url: string; method: string; headers: Record<string, string>; body: Buffer | string }, transfer: Transfer): void {
+  if (target.provider.respond) {
+    transfer.attach(simulate(target.provider, request, transfer));
+    return;
+  }
+  const { kernel } = call.path.configuration;
+  const exchange = call.path.services.upstream.exchange({ ...request, connectTimeoutMs: kernel.connectTimeoutMs, maxReplyBytes: replyBytes, guarded: false }, transfer);
+  transfer.attach(exchange);
+}
+
+/** Total, first content and silence between contents, each from the nearest place that names it. */
+export function timers(call: ModelCall, target: Target): TransferTimers {
+  const { router, kernel } = call.path.configuration;
+  const totalMs = call.controls.timeoutMs ?? target.settings.timeoutMs ?? router.timeoutMs;
+  const firstContentMs = call.controls.streamTimeoutMs ?? target.settings.streamTimeoutMs ?? router.streamTimeoutMs ?? totalMs;
+  return { totalMs, firstContentMs, betweenMs: kernel.interTokenTimeoutMs };
+}
+
+function address(target: Target, prepared: Prepared): string {
+  const url = prepared.path.startsWith('https://') || prepared.path.startsWith('http://') ? prepared.path : target.baseUrl + prepared.path;
+  if (!prepared.query) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}${new URLSearchParams(prepared.query)}`;
+}
+
+function upstreamHeaders(call: ModelCall, target: Target, own: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const { facts } = call;
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: call.stream ? 'text/event-stream' : 'application/json',
+    'user-agent': `rutter/${call.path.services.version}`,
+    'x-request-id': facts.id,
+    traceparent: traceparent(facts.traceId, spanId(), facts.trace.flags),
+  };
+  if (facts.trace.state !== undefined) headers.tracestate = facts.trace.state;
+  if (call.path.configuration.kernel.forwardClientHeaders) for (const [name, value] of Object.entries(facts.headers)) if (name.startsWith('x-')) headers[name] ??= value;
+  if (own) Object.assign(headers, own);
+  for (const name in target.settings.extraHeaders) headers[name.toLowerCase()] = target.settings.extraHeaders[name] as string;
+  return headers;
+}
+
+/** One lookup a target: the authenticator caches tokens by its id. */
+const lookups = new WeakMap<Target, CredentialLookup>();
+
+function credentials(target: Target): CredentialLookup {
+  let lookup = lookups.get(target);
+  if (!lookup) {
+    const { settings } = target;
+    lookup = { id: settings.id, apiKey: settings.apiKey, secret: (name) => settings.secrets[name], param: (name) => settings.params[name] };
+    lookups.set(target, lookup);
+  }
+  return lookup;
+}
+
+function prepare(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Prepared {
+  const { provider } = target;
+  const raw = provider.raw?.[call.operation];
+  if (raw) return passed(call, target, raw.pass, { relay: undefined, decode: (body) => ({ usage: raw.usage?.(body) }) });
+  const isAsItCame = change === undefined && !call.isAmended && !call.needsNeutral;
+  if (call.operation === 'embeddings') return embeddings(call, target, isAsItCame);
+  const codec = call.operation === 'completions' ? (provider.completions ?? provider.chat) : provider.chat;
+  if (!codec || !call.wire.chat) throw new RutterError('ERR_ROUTE_UNSUPPORTED', `Deployment ${target.deployment.id} (${target.deployment.provider}) does not offer ${call.operation}.`);
+  if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay) return passed(call, target, codec.pass, relayed(codec.relay(relayContext(call)), codec, call, target));
+  return translated(call, target, provider.chat ?? codec, change);
+}
+
+function relayContext(call: ModelCall): RelayContext {
+  // The name is restamped unless a fallback answered: then the caller shall see who did.
+  const model = call.fallbacks > 0 ? undefined : call.model;
+  return { model, includeUsage: call.read.includeUsage || call.path.configuration.kernel.alwaysIncludeStreamUsage };
+}
+
+function passed(call: ModelCall, target: Target, pass: (input: PassInput) => PassRequest, plan: Pick<Prepared['plan'], 'relay' | 'decode'>): Prepared {
+  const { deployment, settings } = target;
+  const request = pass({ deployment, stream: call.stream, fields: call.body.fields });
+  const set: Record<string, unknown> = { ...request.set, ...settings.extraBody };
+  for (const name in settings.defaults) if (!(name in call.body.fields) && !(name in set)) set[name] = settings.defaults[name];
+  const remove = request.remove ? [...call.read.strip, ...request.remove] : call.read.strip;
+  return {
+    path: request.path,
+    query: request.query,
+    method: 'POST',
+    headers: request.headers,
+    body: editFields(call.body.bytes, call.body.spans, { set, remove }),
+    form: 'bytes',
+    plan: { ...plan, framing: 'sse', reader: undefined },
+    dropped: [],
+  };
+}
+
+function translated(call: ModelCall, target: Target, codec: ChatCodec, change: Partial<ChatRequest> | undefined): Prepared {
+  const { deployment } = target;
+  const asked = withDefaults(call, target);
+  const request: ChatRequest = { ...asked, ...change, model: deployment.model, stream: call.stream };
+  const context: CodecContext = { deployment, stream: call.stream, request };
+  const upstream = codec.request({ ...request, deployment });
+  return {
+    ...common(call, target, upstream),
+    form: call.stream ? 'events' : 'chat-reply',
+    plan: { relay: undefined, framing: codec.framing, reader: call.stream ? codec.events(context) : undefined, decode: chatDecoder(codec, context) },
+  };
+}
+
+function chatDecoder(codec: ChatCodec, context: CodecContext): (body: Buffer) => Decoded {
+  return decoder((body: never) => {
+    const chat = codec.reply(body, context);
+    return { chat, usage: chat.usage };
+  });
+}
+
+/** Bytes pass; only a stream answered by one JSON reply has to be read after all. */
+function relayed(relay: Relay, codec: ChatCodec, call: ModelCall, target: Target): Pick<Prepared['plan'], 'relay' | 'decode'> {
+  if (!call.stream) return { relay, decode: undefined };
+  return { relay, decode: (body) => chatDecoder(codec, { deployment: target.deployment, stream: true, request: call.chat() })(body) };
+}
+
+/** The deployment's default parameters, under what the caller sent, and the gateway's own fields taken out. */
+function withDefaults(call: ModelCall, target: Target): ChatRequest {
+  const { defaults } = target.settings;
+  const chat = call.chat();
+  if (Object.keys(defaults).length === 0 || !call.wire.chat) return chat;
+  return { ...call.wire.chat({ ...defaults, ...call.body.fields }), ...(call.isAmended ? chat : {}) };
+}
+
+function embeddings(call: ModelCall, target: Target, isAsItCame: boolean): Prepared {
+  const codec = target.provider.embeddings;
+  if (!codec) throw new RutterError('ERR_ROUTE_UNSUPPORTED', `Deployment ${target.deployment.id} (${target.deployment.provider}) does not offer embeddings.`);
+  if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay) return passed(call, target, codec.pass, { relay: codec.relay(relayContext(call)), decode: undefined });
+  const upstream = codec.request({ ...call.embeddings(), model: target.deployment.model, deployment: target.deployment });
+  return {
+    ...common(call, target, upstream),
+    form: 'embeddings-reply',
+    plan: {
+      relay: undefined,
+      framing: 'json',
+      reader: undefined,
+      decode: decoder((body: never) => {
+        const reply = codec.reply(body, target.deployment);
+        return { embeddings: reply, usage: reply.usage };
+      }),
+    },
+  };
+}
+
+function common(call: ModelCall, target: Target, upstream: UpstreamRequest) {
+  const { extraBody } = target.settings;
+  const hasMore = Object.keys(extraBody).length > 0 && typeof upstream.body === 'object';
+  return {
+    path: upstream.path,
+    query: upstream.query,
+    method: upstream.method ?? 'POST',
+    headers: upstream.headers,
+    body: call.body.write(hasMore ? { ...(upstream.body as object), ...extraBody } : upstream.body),
+    dropped: upstream.dropped ?? [],
+  };
+}

@@ -1,0 +1,297 @@
+/**
+ * One call of one deployment, from the first byte sent to the last received.
+ *
+ * It is `ready` with a whole reply, or with the first content of a stream:
+ * until then nothing has been shown to anyone and another deployment may be
+ * tried. Afterwards a sink takes what comes. Exactly one of `end` and `fail`
+ * reaches the sink, and the upstream is closed whenever the transfer is over.
+ */
+import { type ChatEvent, type ChatReply, type EmbeddingsReply, type Relay, RutterError, type Usage } from '@rutter/plugin-sdk';
+import { replyEvents } from '@rutter/plugin-sdk/codecs';
+import { createFrameReader, type FrameReader } from '../upstream/framing.ts';
+import type { Exchange, ExchangeListener } from '../upstream/types.ts';
+import type { Watchdog, Watched } from './watchdog.ts';
+
+/** Takes a stream once content has begun. */
+export interface Sink {
+  bytes(chunk: Uint8Array): void;
+  events(events: readonly ChatEvent[]): void;
+  end(): void;
+  fail(error: RutterError): void;
+}
+
+/** A whole reply after reading, by its operation; at most one of the two is set. */
+export interface Decoded {
+  readonly chat?: ChatReply;
+  readonly embeddings?: EmbeddingsReply;
+  readonly usage: Usage | undefined;
+}
+
+export interface TransferTimers {
+  /** To the whole reply, or to the end of the stream. */
+  readonly totalMs: number;
+  readonly firstContentMs: number;
+  readonly betweenMs: number;
+}
+
+/** How this reply is to be read. */
+export interface TransferPlan {
+  readonly stream: boolean;
+  /** Bytes pass through under a relay; without one, frames become events. */
+  readonly relay: Relay | undefined;
+  readonly framing: 'sse' | 'ndjson' | 'aws-event-stream' | 'json';
+  readonly reader: ((frame: { event: string; data: string }) => readonly ChatEvent[]) | undefined;
+  /** Reads a whole reply that does not pass through; also where one comes instead of a stream. */
+  readonly decode: ((body: Buffer) => Decoded) | undefined;
+  readonly failure: (status: number, body: string, headers: Readonly<Record<string, string>>) => RutterError;
+  readonly timers: TransferTimers;
+}
+
+const errorBodyBytes = 256 * 1024;
+
+export class Transfer implements ExchangeListener, Watched {
+  readonly ready: Promise<void>;
+  readonly startedAt: number;
+  status = 0;
+  headers: Readonly<Record<string, string>> = {};
+  /** A whole reply's bytes, where they pass through. */
+  body: Buffer | undefined;
+  /** A whole reply that was read. */
+  decoded: Decoded | undefined;
+  firstContentAt = 0;
+  endedAt = 0;
+  error: RutterError | undefined;
+  readonly #plan: TransferPlan;
+  readonly #watchdog: Watchdog;
+  #resolve!: () => void;
+  #reject!: (error: RutterError) => void;
+  #exchange: Exchange | undefined;
+  #parts: Buffer[] = [];
+  #frames: FrameReader | undefined;
+  #held: (Uint8Array | readonly ChatEvent[])[] = [];
+  #sink: Sink | undefined;
+  #isCollecting = false;
+  #isReady = false;
+  #isOver = false;
+  #isComplete = false;
+  #isPaused = false;
+  #collected = 0;
+  #eventUsage: Usage | undefined;
+  #eventLength = 0;
+  #dueAt: number;
+  readonly #totalDueAt: number;
+  #onOver: (() => void) | undefined;
+
+  constructor(plan: TransferPlan, watchdog: Watchdog) {
+    this.#plan = plan;
+    this.#watchdog = watchdog;
+    this.startedAt = performance.now();
+    this.#totalDueAt = this.startedAt + plan.timers.totalMs;
+    this.#dueAt = plan.stream ? this.startedAt + plan.timers.firstContentMs : Number.POSITIVE_INFINITY;
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    watchdog.add(this);
+  }
+
+  /** The exchange this listens to; it may already have failed. */
+  attach(exchange: Exchange): void {
+    this.#exchange = exchange;
+    if (this.#isOver && this.error) exchange.abort(this.error);
+  }
+
+  /** Called once when nothing more will come. */
+  whenOver(listener: () => void): void {
+    if (this.#isOver) listener();
+    else this.#onOver = listener;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get usage(): Usage | undefined {
+    return this.#plan.relay?.usage ?? this.#eventUsage ?? this.decoded?.usage;
+  }
+
+  get outputLength(): number {
+    return this.#plan.relay?.outputLength ?? this.#eventLength;
+  }
+
+  /** Ends the call from this side. */
+  abort(error: RutterError): void {
+    if (this.#isOver) return;
+    this.#over(error);
+    this.#exchange?.abort(error);
+  }
+
+  /** Hands over what was held and all that follows. */
+  flow(sink: Sink): void {
+    this.#sink = sink;
+    const held = this.#held;
+    this.#held = [];
+    for (const item of held) this.#give(item);
+    if (!this.#isOver) return;
+    if (this.error) sink.fail(this.error);
+    else sink.end();
+  }
+
+  /** The client reads slowly: silence is not the vendor's fault meanwhile. */
+  pause(): void {
+    if (this.#isOver || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.#exchange?.pause();
+  }
+
+  resume(): void {
+    if (this.#isOver || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.#dueAt = this.#watchdog.now + this.#plan.timers.betweenMs;
+    this.#exchange?.resume();
+  }
+
+  check(now: number): void {
+    if (now < this.#dueAt && now < this.#totalDueAt) return;
+    const { timers } = this.#plan;
+    if (now >= this.#totalDueAt) return this.abort(timeout(`no complete reply within ${timers.totalMs} ms`));
+    if (this.#isReady) return this.abort(timeout(`the stream fell silent for ${timers.betweenMs} ms`));
+    this.abort(timeout(`no first content within ${timers.firstContentMs} ms`));
+  }
+
+  onHead(status: number, headers: Readonly<Record<string, string>>): void {
+    this.status = status;
+    this.headers = headers;
+    const isJson = (headers['content-type'] ?? '').includes('json');
+    this.#isCollecting = !this.#plan.stream || status >= 300 || (isJson && this.#plan.framing === 'sse');
+    if (!this.#isCollecting && !this.#plan.relay) this.#frames = createFrameReader(this.#plan.framing);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#isCollecting) {
+      this.#collected += chunk.length;
+      if (this.status < 300 || this.#collected <= errorBodyBytes) this.#parts.push(chunk);
+      return;
+    }
+    try {
+      if (this.#plan.relay) this.#relay(this.#plan.relay, chunk);
+      else this.#translate((this.#frames as FrameReader).push(chunk));
+    } catch (error) {
+      this.abort(RutterError.from(error, 'ERR_PROVIDER_MALFORMED', 'The vendor sent a stream that cannot be read.'));
+    }
+  }
+
+  onEnd(): void {
+    if (this.#isOver) return;
+    try {
+      if (this.#isCollecting) this.#collect();
+      else this.#finish();
+      this.#over(undefined);
+    } catch (error) {
+      this.#over(RutterError.from(error, 'ERR_PROVIDER_MALFORMED', 'The vendor sent a reply that cannot be read.'));
+    }
+  }
+
+  onError(error: Error): void {
+    if (this.#isOver) return;
+    const cause = RutterError.from(error, 'ERR_PROVIDER_CONNECTION');
+    this.#over(this.#isReady ? new RutterError('ERR_PROVIDER_STREAM', `The vendor's stream broke: ${cause.message}`, { cause }) : cause);
+  }
+
+  #relay(relay: Relay, chunk: Uint8Array): void {
+    const bytes = relay.push(chunk);
+    if (relay.failure) throw relay.failure;
+    this.#arrived(relay.hasContent || relay.isComplete);
+    if (bytes) this.#give(bytes);
+  }
+
+  #translate(frames: readonly { event: string; data: string }[]): void {
+    for (const frame of frames) {
+      const events = this.#plan.reader?.(frame) ?? [];
+      if (events.length > 0) this.#take(events);
+    }
+  }
+
+  #take(events: readonly ChatEvent[]): void {
+    let hasContent = false;
+    for (const event of events) {
+      if (event.type === 'usage') this.#eventUsage = event;
+      else if (event.type === 'end') {
+        this.#isComplete = true;
+        hasContent = true;
+      } else if (event.type !== 'start' && event.type !== 'other') {
+        hasContent = true;
+        if ('text' in event) this.#eventLength += event.text.length;
+        else if ('arguments' in event) this.#eventLength += event.arguments?.length ?? 0;
+      }
+    }
+    this.#arrived(hasContent);
+    this.#give(events);
+  }
+
+  #arrived(hasContent: boolean): void {
+    if (!hasContent) return;
+    this.#dueAt = this.#watchdog.now + this.#plan.timers.betweenMs;
+    if (this.#isReady) return;
+    this.firstContentAt = performance.now();
+    this.#isReady = true;
+    this.#resolve();
+  }
+
+  #give(item: Uint8Array | readonly ChatEvent[]): void {
+    if (!this.#sink) this.#held.push(item);
+    else if (item instanceof Uint8Array) this.#sink.bytes(item);
+    else this.#sink.events(item);
+  }
+
+  #collect(): void {
+    const body = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
+    this.#parts = [];
+    if (this.status >= 300) throw this.#plan.failure(this.status, body.toString('utf8'), this.headers);
+    this.firstContentAt = performance.now();
+    const { relay, stream, decode } = this.#plan;
+    if (stream) return this.#streamed(body);
+    this.decoded = decode?.(body);
+    this.body = relay ? asBuffer(relay.whole(body)) : body;
+  }
+
+  /** A vendor that was asked to stream answered whole: the reply becomes events, or an error. */
+  #streamed(body: Buffer): void {
+    this.#plan.relay?.whole(body);
+    const reply = this.#plan.decode?.(body).chat;
+    if (!reply) throw new RutterError('ERR_PROVIDER_MALFORMED', 'The vendor answered a stream request with JSON.');
+    this.#take(replyEvents(reply));
+  }
+
+  #finish(): void {
+    if (this.#plan.relay) {
+      const rest = this.#plan.relay.finish();
+      if (rest) this.#give(rest);
+    } else {
+      this.#translate((this.#frames as FrameReader).finish());
+      if (!this.#isComplete) throw new RutterError('ERR_PROVIDER_STREAM', 'The vendor ended the stream before the reply was complete.');
+    }
+    this.#arrived(true);
+  }
+
+  #over(error: RutterError | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.error = error;
+    this.endedAt = performance.now();
+    this.#watchdog.remove(this);
+    if (!error) this.#resolve();
+    else if (!this.#isReady) this.#reject(error);
+    if (this.#sink) {
+      if (error) this.#sink.fail(error);
+      else this.#sink.end();
+    }
+    this.#onOver?.();
+  }
+}
+
+const timeout = (what: string) => new RutterError('ERR_PROVIDER_TIMEOUT', `The vendor was too slow: ${what}.`);
+
+const asBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

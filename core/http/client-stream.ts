@@ -1,0 +1,82 @@
+/**
+ * One streamed reply on its way to the client: head, chunks, keep-alives and
+ * back-pressure. Silence is filled with comments, before the vendor answers
+ * too, so that an idle connection in between is not cut.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Watchdog, Watched } from '../attempts/watchdog.ts';
+
+const ping = ': ping\n\n';
+
+export interface ClientStreamOptions {
+  readonly watchdog: Watchdog;
+  /** 0 switches keep-alives off. */
+  readonly keepAliveMs: number;
+  /** Headers as far as they are known when the head goes out. */
+  headers(): Record<string, string>;
+}
+
+export class ClientStream implements Watched {
+  readonly #response: ServerResponse;
+  readonly #options: ClientStreamOptions;
+  #writtenAt: number;
+  #isEnded = false;
+  #isHeld = false;
+  #onDrain: (() => void) | undefined;
+
+  constructor(response: ServerResponse, options: ClientStreamOptions) {
+    this.#response = response;
+    this.#options = options;
+    this.#writtenAt = options.watchdog.now = performance.now();
+    if (options.keepAliveMs > 0) options.watchdog.add(this);
+  }
+
+  get hasHead(): boolean {
+    return this.#response.headersSent;
+  }
+
+  check(now: number): void {
+    if (this.#isHeld || now - this.#writtenAt < this.#options.keepAliveMs) return;
+    this.begin();
+    this.write(ping);
+  }
+
+  /** Sends the head, once. */
+  begin(): void {
+    if (this.#response.headersSent || this.#isEnded) return;
+    this.#response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no', ...this.#options.headers() });
+  }
+
+  /** False when the client reads slowly: wait for `whenDrained`. */
+  write(chunk: Uint8Array | string): boolean {
+    if (this.#isEnded || chunk.length === 0) return true;
+    this.#writtenAt = this.#options.watchdog.now;
+    return this.#response.write(chunk);
+  }
+
+  whenDrained(listener: () => void): void {
+    this.#isHeld = true;
+    if (!this.#onDrain) {
+      const drained = () => {
+        this.#isHeld = false;
+        this.#writtenAt = this.#options.watchdog.now;
+        this.#onDrain?.();
+      };
+      // A client that has left reads nothing more; whoever waits for it must not wait for ever.
+      this.#response.on('drain', drained).once('close', drained);
+    }
+    this.#onDrain = listener;
+  }
+
+  end(last?: Uint8Array | string): void {
+    this.close();
+    if (last && last.length > 0) this.#response.end(last);
+    else this.#response.end();
+  }
+
+  /** No more keep-alives; the response itself is someone else's to end. */
+  close(): void {
+    this.#isEnded = true;
+    this.#options.watchdog.remove(this);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A model call over HTTP: from the body to the settled outcome.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type CallFacts, type Dialect, type ModelRoute, RutterError } from '@rutter/plugin-sdk';
+import type { Facts } from '../pipeline/facts.ts';
+import { ModelCall } from '../pipeline/model-call.ts';
+import type { RequestPath } from '../pipeline/path.ts';
+import { serve } from '../pipeline/serve.ts';
+import { settle } from '../pipeline/settle.ts';
+import { applyHeaderControls } from './controls.ts';
+import { ClientStream } from './client-stream.ts';
+import { exposed, sendError } from './envelope.ts';
+import { readJsonBody } from './json-body.ts';
+import { readBody } from './read-body.ts';
+import { replyHeaders, type Sent, sendStream, sendWhole } from './respond.ts';
+
+export interface ModelExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly facts: Facts;
+  readonly path: RequestPath;
+  readonly route: ModelRoute;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Runs the whole request; it never rejects. Everything has been sent and settled when it resolves. */
+export async function serveModelRoute(exchange: ModelExchange): Promise<void> {
+  const { response, facts, path, route } = exchange;
+  const dialect = path.dialects.get(route.dialect);
+  let call: ModelCall | undefined;
+  try {
+    if (!dialect) throw new RutterError('ERR_KERNEL_INTERNAL', `Route ${route.path} names dialect ${route.dialect}, which no plugin has.`);
+    call = await readCall(exchange, dialect);
+  } catch (error) {
+    const failure = RutterError.from(error);
+    sendError(response, failure, facts.id, dialect?.failure(exposed(failure)));
+    if (!exchange.request.complete) exchange.request.unpipe().resume();
+    return;
+  }
+  await runCall(call, response);
+}
+
+async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<ModelCall> {
+  const { request, facts, path, route, params } = exchange;
+  const { kernel } = path.configuration;
+  const bytes = await readBody(request, { maxBytes: route.maxBodyBytes ?? kernel.maxRequestBytes, timeoutMs: kernel.bodyTimeoutMs });
+  const waiting = readJsonBody(bytes);
+  const body = waiting instanceof Promise ? await waiting : waiting;
+  const read: CallFacts = applyHeaderControls(dialect.read({ fields: body.fields, params, headers: facts.headers }), facts);
+  facts.operation = dialect.operation;
+  facts.tags = read.controls.tags ?? facts.tags;
+  const call = new ModelCall({ facts, path, dialect, body, read });
+  facts.useFeatures(() => path.features(facts, () => call.text()));
+  return call;
+}
+
+/** Serves a call that has been read, sends what comes and settles it. */
+export async function runCall(call: ModelCall, response: ServerResponse): Promise<void> {
+  const { path } = call;
+  const stream = call.stream
+    ? new ClientStream(response, { watchdog: path.services.watchdog, keepAliveMs: path.configuration.kernel.keepAliveMs, headers: () => replyHeaders(call, call.vendorHeaders) })
+    : undefined;
+  const onClose = () => {
+    if (!response.writableFinished) clientLeft(call);
+  };
+  response.once('close', onClose);
+  let sent: Sent;
+  try {
+    const asked = resolve(call);
+    const served = await serve(call, asked);
+    if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
+    sent = stream ? await sendStream(call, served, stream) : await sendWhole(call, served, response);
+  } catch (error) {
+    sent = { error: RutterError.from(error) };
+    fail(call, sent.error as RutterError, response, stream);
+  }
+  stream?.close();
+  await closed(response);
+  call.closeAll();
+  settle(call, ending(call, sent, response));
+}
+
+function ending(call: ModelCall, sent: Sent, response: ServerResponse) {
+  const aborted = call.facts.aborted;
+  const error = aborted ?? sent.error;
+  const isClient = aborted?.code === 'ERR_REQUEST_ABORTED';
+  const kind = error === undefined ? 'complete' : isClient ? 'client' : call.firstTokenMs !== undefined && response.headersSent && response.statusCode === 200 ? 'broke' : 'error';
+  const status = isClient ? 499 : response.headersSent ? response.statusCode : (error?.status ?? 200);
+  return { status, ending: kind, error, cacheable: error ? undefined : sent.cacheable } as const;
+}
+
+function resolve(call: ModelCall) {
+  const found = call.path.models.resolve(call.model);
+  const { principal } = call.facts;
+  if (!found) throw new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Invalid model name passed in model=${call.model.slice(0, 128)}. Call /v1/models to see what is offered.`, { param: 'model' });
+  if (principal.models && !mayCall(principal.models, call.model) && !mayCall(principal.models, found.group.name)) {
+    throw new RutterError('ERR_REQUEST_FORBIDDEN', `This key may not call model ${call.model.slice(0, 128)}.`, { param: 'model' });
+  }
+  call.facts.group = found.group.name;
+  return found;
+}
+
+const mayCall = (models: readonly string[], name: string) => models.length === 0 || models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
+
+/** Closes the upstream at once, or lets it run on where the vendor bills the whole reply anyway. */
+function clientLeft(call: ModelCall): void {
+  const reason = new RutterError('ERR_REQUEST_ABORTED', 'The client left before the reply was complete.');
+  if (call.servedBy?.provider.whenClientLeaves === 'drain') call.facts.abort(reason);
+  else call.abort(reason);
+}
+
+function fail(call: ModelCall, error: RutterError, response: ServerResponse, stream: ClientStream | undefined): void {
+  if (call.facts.aborted) return;
+  const shown = exposed(error);
+  if (stream?.hasHead) {
+    const text = call.wire.streamFailure?.(shown) ?? '';
+    stream.end(text);
+    return;
+  }
+  sendError(response, error, call.facts.id, call.wire.failure(shown), replyHeaders(call, {}));
+}
+
+/** Resolves when the socket has taken everything or is gone. */
+function closed(response: ServerResponse): Promise<void> | undefined {
+  if (response.closed || response.destroyed) return undefined;
+  return new Promise((resolve) => response.once('close', resolve));
+}

@@ -1,0 +1,75 @@
+/** Routes whose handler answers: JSON, raw bytes, or a multipart form. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type HandlerRoute, type MultipartRoute, type RouteReply, type RouteRequest, RutterError } from '@rutter/plugin-sdk';
+import type { Facts } from '../pipeline/facts.ts';
+import type { RequestPath } from '../pipeline/path.ts';
+import { sendError } from './envelope.ts';
+import { formParts } from './multipart.ts';
+import { readBody, streamBody } from './read-body.ts';
+
+export interface PlainExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly facts: Facts;
+  readonly path: RequestPath;
+  readonly route: HandlerRoute | MultipartRoute;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** Never rejects: whatever goes wrong becomes an error reply or a closed socket. */
+export async function servePlainRoute(exchange: PlainExchange): Promise<void> {
+  const { request, response, facts, route } = exchange;
+  const onClose = () => {
+    if (!response.writableFinished) facts.abort(new RutterError('ERR_REQUEST_ABORTED', 'The client left.'));
+  };
+  response.once('close', onClose);
+  try {
+    const asked = await routeRequest(exchange);
+    const reply = route.mode === 'multipart' ? await route.handler(asked, formParts(request, asked.body)) : await route.handler(asked);
+    await sendReply(response, reply, facts, request.method === 'HEAD');
+  } catch (thrown) {
+    sendError(response, RutterError.from(thrown, 'ERR_PLUGIN_FAILED'), facts.id);
+    if (!request.complete) request.unpipe().resume();
+  }
+}
+
+async function routeRequest(exchange: PlainExchange): Promise<RouteRequest> {
+  const { request, facts, path, route, params, query } = exchange;
+  const { kernel } = path.configuration;
+  const maxBytes = route.maxBodyBytes ?? (route.mode === 'json' ? kernel.maxRequestBytes : kernel.maxMultipartBytes);
+  const limits = { maxBytes, timeoutMs: kernel.bodyTimeoutMs };
+  const common = { method: facts.method, path: facts.path, params, query, headers: facts.headers, context: facts };
+  if (route.mode !== 'json') return { ...common, body: streamBody(request, limits), json: undefined };
+  const bytes = request.method === 'GET' || request.method === 'HEAD' ? Buffer.alloc(0) : await readBody(request, limits);
+  return { ...common, body: once(bytes), json: bytes.length === 0 ? undefined : parse(bytes) };
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new RutterError('ERR_REQUEST_INVALID', `The body is not valid JSON: ${(error as Error).message.slice(0, 160)}.`, { cause: error });
+  }
+}
+
+async function sendReply(response: ServerResponse, reply: RouteReply, facts: Facts, isHead: boolean): Promise<void> {
+  const { status = 200, body } = reply;
+  const headers: Record<string, string> = { 'x-request-id': facts.id, ...reply.headers };
+  if (body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array) && Symbol.asyncIterator in body) {
+    response.writeHead(status, headers);
+    await pipeline(Readable.from(body as AsyncIterable<Uint8Array | string>), response);
+    return;
+  }
+  if (body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array)) headers['content-type'] ??= 'application/json';
+  const bytes = body === undefined ? Buffer.alloc(0) : body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  headers['content-length'] = String(bytes.length);
+  response.writeHead(status, headers);
+  response.end(isHead ? undefined : bytes);
+}

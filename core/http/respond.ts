@@ -1,0 +1,169 @@
+/**
+ * Sends to the client what answers a model call: bytes that pass, or the
+ * neutral form written in the client's dialect.
+ */
+import type { ServerResponse } from 'node:http';
+import { type CacheableReply, type ChatEvent, type ChatReply, type EventWriter, type ReplySummary, RutterError, type StreamGuard, type WriteContext } from '@rutter/plugin-sdk';
+import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
+import type { Transfer } from '../attempts/transfer.ts';
+import { timers } from '../attempts/start.ts';
+import type { ModelCall } from '../pipeline/model-call.ts';
+import { eventsOf, wholeReply } from '../pipeline/results.ts';
+import type { Served } from '../pipeline/served.ts';
+import { routeInWords } from '../pipeline/settle.ts';
+import type { ClientStream } from './client-stream.ts';
+import { GuardedEvents } from './guarded-events.ts';
+
+/** How the sending ended, for the outcome. */
+export interface Sent {
+  readonly error: RutterError | undefined;
+  readonly cacheable?: CacheableReply | undefined;
+}
+
+export function summarise(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): ReplySummary {
+  const { configuration, services } = call.path;
+  const durationMs = call.elapsed();
+  return {
+    context: call.facts,
+    requestedModel: call.model,
+    group: call.group,
+    deployment: call.servedBy?.deployment,
+    route: routeInWords(call),
+    attempts: call.attempts,
+    retries: call.retries,
+    maxRetries: call.maxRetries || configuration.router.numRetries,
+    fallbacks: call.fallbacks,
+    maxFallbacks: configuration.router.maxFallbacks,
+    timeoutMs: call.servedBy && timers(call, call.servedBy).totalMs,
+    costNanoUsd: call.stream && call.usage === undefined ? undefined : call.costNanoUsd(),
+    cacheHit: call.cacheHit,
+    durationMs,
+    overheadMs: Math.max(0, durationMs - call.upstreamMs),
+    vendorHeaders,
+    version: services.version,
+  };
+}
+
+/** The dialect's headers and those that every reply of ours carries. */
+export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): Record<string, string> {
+  const headers = call.wire.headers?.(summarise(call, vendorHeaders)) ?? {};
+  headers['x-request-id'] = call.facts.id;
+  if (call.dropped.length > 0) headers['x-rutter-translation'] = `dropped ${[...new Set(call.dropped)].join(', ')}`.replace(/[^\x20-\x7e]/g, '?');
+  return headers;
+}
+
+function writeContext(call: ModelCall): WriteContext {
+  return {
+    requestId: call.facts.id,
+    model: call.fallbacks > 0 ? call.group : call.model,
+    created: Math.floor(call.facts.receivedAt / 1000),
+    includeUsage: call.read.includeUsage || call.path.configuration.kernel.alwaysIncludeStreamUsage,
+    fields: call.body.fields,
+  };
+}
+
+/** A whole reply. */
+export async function sendWhole(call: ModelCall, served: Served, response: ServerResponse): Promise<Sent> {
+  if (served.kind === 'transfer' && served.form === 'bytes') {
+    const { transfer } = served;
+    const body = transfer.body ?? Buffer.alloc(0);
+    end(response, { 'content-type': transfer.headers['content-type'] ?? 'application/json', ...replyHeaders(call, transfer.headers) }, body);
+    return { error: undefined };
+  }
+  const vendorHeaders = served.kind === 'transfer' ? served.transfer.headers : {};
+  if (call.operation === 'embeddings') {
+    const reply = served.kind === 'embeddings' ? served.reply : served.kind === 'transfer' ? served.transfer.decoded?.embeddings : undefined;
+    if (!reply || !call.wire.embeddingsReply) throw new RutterError('ERR_KERNEL_INTERNAL', 'No embeddings came back for an embeddings request.');
+    const body = JSON.stringify(call.wire.embeddingsReply(reply, writeContext(call)));
+    end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
+    return { error: undefined, cacheable: { operation: 'embeddings', reply } };
+  }
+  const reply = await wholeReply(served);
+  if (!call.wire.reply) throw new RutterError('ERR_KERNEL_INTERNAL', `Dialect ${call.dialect} cannot write a reply.`);
+  const body = JSON.stringify(call.wire.reply(withUsage(call, reply), writeContext(call)));
+  end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
+  return { error: undefined, cacheable: cacheable(call, reply) };
+}
+
+/** The caller sees what the whole request used, inner calls included. */
+const withUsage = (call: ModelCall, reply: ChatReply): ChatReply => (call.usage && !call.cacheHit ? { ...reply, usage: call.usage } : reply);
+
+const cacheable = (call: ModelCall, reply: ChatReply): CacheableReply => ({ operation: call.operation === 'completions' ? 'completions' : 'chat', reply });
+
+function end(response: ServerResponse, headers: Record<string, string>, body: Uint8Array): void {
+  headers['content-length'] = String(body.length);
+  response.writeHead(200, headers);
+  response.end(body);
+}
+
+/** A streamed reply. Resolves when its last byte has been handed over, however it ended. */
+export function sendStream(call: ModelCall, served: Served, stream: ClientStream): Promise<Sent> {
+  stream.begin();
+  if (served.kind === 'transfer' && served.form === 'bytes') return pipeBytes(call, served.transfer, stream);
+  return writeEvents(call, served, stream);
+}
+
+function pipeBytes(call: ModelCall, transfer: Transfer, stream: ClientStream): Promise<Sent> {
+  const context = writeContext(call);
+  let writer: EventWriter | undefined;
+  const send = (chunk: Uint8Array | string) => {
+    if (!stream.write(chunk) && !transfer.isOver) {
+      transfer.pause();
+      stream.whenDrained(() => transfer.resume());
+    }
+  };
+  return new Promise((resolve) => {
+    transfer.flow({
+      bytes: send,
+      // The vendor answered a stream request with one JSON reply.
+      events: (events) => {
+        writer ??= call.wire.writer?.(context);
+        send(events.map((event) => writer?.event(event) ?? '').join(''));
+      },
+      end: () => {
+        stream.end(writer?.end());
+        resolve({ error: undefined });
+      },
+      fail: (error) => {
+        stream.end(failureText(call, error, writer));
+        resolve({ error });
+      },
+    });
+  });
+}
+
+/** One typed error and no `[DONE]`: the client must not take a broken stream for a whole one. */
+function failureText(call: ModelCall, error: RutterError, writer: EventWriter | undefined): string {
+  return writer?.fail(error) ?? call.wire.streamFailure?.(error) ?? '';
+}
+
+async function writeEvents(call: ModelCall, served: Served, stream: ClientStream): Promise<Sent> {
+  const writer = call.wire.writer?.(writeContext(call));
+  if (!writer) throw new RutterError('ERR_KERNEL_INTERNAL', `Dialect ${call.dialect} cannot write a stream.`);
+  const guarded = new GuardedEvents(streamGuards(call));
+  const kept: ChatEvent[] | undefined = call.path.caches.length > 0 ? [] : undefined;
+  const send = async (events: readonly ChatEvent[]) => {
+    kept?.push(...events);
+    const text = events.map((event) => writer.event(event)).join('');
+    if (!stream.write(text)) await new Promise<void>((resolve) => stream.whenDrained(resolve));
+    if (call.facts.aborted) throw call.facts.aborted;
+  };
+  try {
+    if (served.kind === 'reply') for (const event of replyEvents(served.reply)) await send(guarded.push(event));
+    else for await (const event of eventsOf(served)) await send(guarded.push(event));
+    await send(guarded.end());
+    stream.end(writer.end());
+    return { error: undefined, cacheable: kept && cacheable(call, await collectEvents(kept)) };
+  } catch (thrown) {
+    const error = RutterError.from(thrown);
+    if (served.kind === 'transfer') served.transfer.abort(error);
+    if (!call.facts.aborted) stream.end(writer.fail(error));
+    else stream.close();
+    return { error };
+  }
+}
+
+function streamGuards(call: ModelCall): StreamGuard[] {
+  if (call.cacheHit) return [];
+  return call.path.streamGuards.flatMap(({ value }) => value.events?.(call.facts) ?? []);
+}

@@ -1,0 +1,104 @@
+/**
+ * Features: named numbers or vectors of a request, computed when first wanted
+ * and shared by all who want them.
+ */
+import type { Embedder, FeatureRegistry, FeatureValues, RequestContext } from '@rutter/plugin-sdk';
+import type { PluginInstance } from '../plugins/types.ts';
+import type { Held } from './path.ts';
+
+type Compute = Parameters<FeatureRegistry['define']>[1];
+
+interface Definition {
+  readonly compute: Compute;
+  readonly timeoutMs: number;
+}
+
+const defaultTimeoutMs = 50;
+
+/** What instances have defined, by instance key; dropped with the instance. */
+export class FeatureDefinitions {
+  readonly #byInstance = new Map<string, Map<string, Definition>>();
+
+  registry(instanceKey: string): FeatureRegistry {
+    const definitions = new Map<string, Definition>();
+    this.#byInstance.set(instanceKey, definitions);
+    return {
+      define: (name, compute, options) => {
+        definitions.set(name, { compute, timeoutMs: options?.timeoutMs ?? defaultTimeoutMs });
+      },
+    };
+  }
+
+  forget(instanceKey: string): void {
+    this.#byInstance.delete(instanceKey);
+  }
+
+  find(instances: readonly PluginInstance[], name: string): { definition: Definition; instance: PluginInstance } | undefined {
+    for (const instance of instances) {
+      const definition = this.#byInstance.get(instance.key)?.get(name);
+      if (definition) return { definition, instance };
+    }
+    return undefined;
+  }
+}
+
+export interface FeatureParts {
+  readonly definitions: FeatureDefinitions;
+  readonly instances: readonly PluginInstance[];
+  readonly embedder: Held<Embedder> | undefined;
+  readonly context: RequestContext;
+  readonly text: () => string;
+  onFault(instance: PluginInstance, error: unknown): void;
+}
+
+type Value = number | Float32Array;
+
+/** `embedding` comes from the embedder; every other name from whoever defined it. */
+export function featureValues(parts: FeatureParts): FeatureValues {
+  const values = new Map<string, Value>();
+  const running = new Map<string, Promise<Value | undefined>>();
+  const compute = async (name: string): Promise<Value | undefined> => {
+    const found = finder(parts, name);
+    if (!found) return undefined;
+    try {
+      const value = await within(found.timeoutMs, name, found.run);
+      if (value !== undefined) values.set(name, value);
+      return value;
+    } catch (error) {
+      parts.onFault(found.instance, error);
+      return undefined;
+    }
+  };
+  return {
+    get: (name) => values.get(name),
+    want(name) {
+      let promise = running.get(name);
+      if (!promise) {
+        promise = compute(name);
+        running.set(name, promise);
+      }
+      return promise;
+    },
+  };
+}
+
+function finder(parts: FeatureParts, name: string) {
+  const defined = parts.definitions.find(parts.instances, name);
+  if (defined) {
+    const { definition, instance } = defined;
+    return { instance, timeoutMs: definition.timeoutMs, run: () => definition.compute(parts.context, parts.text()) };
+  }
+  const { embedder } = parts;
+  if (name !== 'embedding' || !embedder) return undefined;
+  return { instance: embedder.instance, timeoutMs: 1000, run: async () => (await embedder.value.embed([parts.text()]))[0] };
+}
+
+function within<T>(ms: number, name: string, run: () => T | Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`feature ${name} took longer than ${ms} ms`)), ms);
+    Promise.resolve()
+      .then(run)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * The tapable hooks of one generation. Only the kernel taps them on behalf of
+ * plugins; an extension may tap them itself.
+ */
+import type { Candidate, ChatReply, Extension, Outcome, Ranking, RequestContext, Strategy } from '@rutter/plugin-sdk';
+import { AsyncSeriesBailHook, AsyncSeriesWaterfallHook, SyncBailHook, SyncHook } from 'tapable';
+import type { PluginInstance } from '../plugins/types.ts';
+import type { Target } from './models.ts';
+import type { ModelCall } from './model-call.ts';
+import type { Served } from './served.ts';
+
+export interface Hooks {
+  /** The first reply ends the search. */
+  readonly preRoute: AsyncSeriesBailHook<[ModelCall], Served | undefined>;
+  /** The first ranking wins. Taps ahead of all strategies. */
+  readonly select: SyncBailHook<[RequestContext, readonly Candidate[]], Ranking>;
+  /** Once a candidate, ahead of its upstream; a reply stands in for it. */
+  readonly call: AsyncSeriesBailHook<[ModelCall, Target], Served | undefined>;
+  /** May amend a whole reply before its first byte leaves. */
+  readonly postCall: AsyncSeriesWaterfallHook<[ChatReply, ModelCall]>;
+  /** Only watches. */
+  readonly settled: SyncHook<[Outcome]>;
+}
+
+export function createHooks(extensions: readonly PluginInstance<'extension'>[]): Hooks {
+  const hooks: Hooks = {
+    preRoute: new AsyncSeriesBailHook(['call'], 'preRoute'),
+    select: new SyncBailHook(['context', 'candidates'], 'select'),
+    call: new AsyncSeriesBailHook(['call', 'target'], 'call'),
+    postCall: new AsyncSeriesWaterfallHook(['reply', 'call'], 'postCall'),
+    settled: new SyncHook(['outcome'], 'settled'),
+  };
+  for (const extension of extensions) (extension.value as Extension).apply(hooks as unknown as Parameters<Extension['apply']>[0]);
+  return hooks;
+}
+
+/** What a selector answers: who goes first and why. */
+export interface Selection {
+  readonly ranking: readonly Candidate[];
+  readonly reason: string;
+}
+
+interface RankedBy {
+  readonly ranking: NonNullable<Ranking>;
+  readonly index: number;
+}
+
+/** Reports a tap that failed; the request goes on without it. */
+export type OnFault = (instance: PluginInstance, error: unknown) => void;
+
+/**
+ * The strategies of one group as hooks: the first ranking wins, its ties go to
+ * the strategies after it, silence means configured order.
+ */
+export class Selector {
+  readonly #hooks: readonly SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>[];
+  readonly strategies: readonly PluginInstance<'strategy'>[];
+  readonly orchestrator: PluginInstance<'strategy'> | undefined;
+  readonly preparers: readonly PluginInstance<'strategy'>[];
+
+  constructor(strategies: readonly PluginInstance<'strategy'>[], hooks: Hooks, onFault: OnFault) {
+    this.strategies = strategies;
+    this.orchestrator = strategies.find(({ value }) => (value as Strategy).orchestrate !== undefined);
+    this.preparers = strategies.filter(({ value }) => (value as Strategy).prepare !== undefined);
+    // One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it.
+    this.#hooks = Array.from({ length: strategies.length + 1 }, (_, from) => {
+      const hook = new SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>(['context', 'candidates'], 'select');
+      if (from === 0 && hooks.select.isUsed()) {
+        hook.tap('extensions', (context, candidates) => {
+          const ranking = hooks.select.call(context, candidates);
+          return ranking && { ranking, index: -1 };
+        });
+      }
+      strategies.slice(from).forEach((instance, offset) => {
+        hook.tap(instance.name, (context, candidates) => ranked(instance, from + offset, onFault, context, candidates));
+      });
+      return hook;
+    });
+  }
+
+  select(context: RequestContext, candidates: readonly Candidate[], from = 0): Selection {
+    const first = candidates.length > 1 ? this.#hooks[from]?.call(context, candidates) : undefined;
+    if (!first) return { ranking: candidates, reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate' };
+    const reason = `chosen by ${this.strategies[first.index]?.name ?? 'an extension'}`;
+    if (!Array.isArray(first.ranking[0])) return { ranking: first.ranking as readonly Candidate[], reason };
+    const tie = first.ranking[0] as readonly Candidate[];
+    const rest = (first.ranking.slice(1) as readonly (readonly Candidate[])[]).flat();
+    if (tie.length < 2) return { ranking: [...tie, ...rest], reason };
+    const broken = this.select(context, tie, first.index + 1);
+    return { ranking: [...broken.ranking, ...rest], reason: `${reason}, then ${broken.reason}` };
+  }
+}
+
+function ranked(instance: PluginInstance<'strategy'>, index: number, onFault: OnFault, context: RequestContext, candidates: readonly Candidate[]): RankedBy | undefined {
+  try {
+    const ranking = (instance.value as Strategy).select(context, candidates);
+    if (ranking === undefined) return undefined;
+    if (!Array.isArray(ranking)) throw new TypeError(`select returned ${typeof ranking}; expected an array of candidates`);
+    const known = checked(ranking, candidates);
+    return known && { ranking: known, index };
+  } catch (error) {
+    onFault(instance, error);
+    return undefined;
+  }
+}
+
+/** A strategy can neither invent a deployment nor repeat one; an empty ranking counts as silence. */
+function checked(ranking: NonNullable<Ranking>, candidates: readonly Candidate[]): NonNullable<Ranking> | undefined {
+  const flat = (Array.isArray(ranking[0]) ? (ranking as readonly (readonly Candidate[])[]).flat() : ranking) as readonly Candidate[];
+  if (flat.length === 0) return undefined;
+  if (flat.length > candidates.length) throw new TypeError(`select ranked ${flat.length} candidates of ${candidates.length}`);
+  for (const candidate of flat) if (!candidates.includes(candidate)) throw new TypeError('select ranked a candidate it was not given');
+  return ranking;
+}

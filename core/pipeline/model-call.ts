@@ -1,0 +1,153 @@
+/**
+ * One model call on its way: what was asked, what has been tried, what it has
+ * cost so far. Guards, caches, wraps and strategies see it as a Call.
+ */
+import { type Attempt, type Call, type CallFacts, type ChatRequest, type Controls, type Dialect, type EmbeddingsRequest, type Operation, type Reservation, RutterError, type Usage } from '@rutter/plugin-sdk';
+import type { JsonBody } from '../http/json-body.ts';
+import { addUsage, nanoCost, picoCost } from './cost.ts';
+import type { Facts } from './facts.ts';
+import type { Target } from './models.ts';
+import type { RequestPath } from './path.ts';
+
+/** An attempt while it runs; frozen into the outcome by its end. */
+export type RunningAttempt = { -readonly [K in keyof Attempt]: Attempt[K] };
+
+/** Bounds of the loops around one request. */
+export interface LoopBudget {
+  calls: number;
+  readonly maxCalls: number;
+  readonly maxTokens: number;
+  readonly maxNanoUsd: number;
+  readonly dueAt: number;
+}
+
+export interface ModelCallInit {
+  readonly facts: Facts;
+  readonly path: RequestPath;
+  readonly dialect: Dialect;
+  readonly body: JsonBody;
+  readonly read: CallFacts;
+}
+
+export class ModelCall implements Call {
+  readonly facts: Facts;
+  readonly path: RequestPath;
+  readonly wire: Dialect;
+  readonly body: JsonBody;
+  readonly read: CallFacts;
+  readonly operation: Operation;
+  readonly dialect: string;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly controls: Controls;
+  readonly attempts: RunningAttempt[] = [];
+  /** The group being served now: the asked one, then fallbacks. */
+  group = '';
+  retries = 0;
+  maxRetries = 0;
+  fallbacks = 0;
+  /** In words, for `x-rutter-route`. */
+  route = '';
+  usage: Usage | undefined;
+  /** Pico-dollars; undefined once something had no price. */
+  pico: bigint | undefined = 0n;
+  cacheHit = false;
+  /** Milliseconds spent waiting for vendors. */
+  upstreamMs = 0;
+  firstTokenMs: number | undefined;
+  servedBy: Target | undefined;
+  dropped: string[] = [];
+  /** Told once, with the reason, when the client has left or the time is up. */
+  readonly onAbort = new Set<(reason: RutterError) => void>();
+  /** Set where someone must see events or the neutral reply: no bytes pass through then. */
+  needsNeutral = false;
+  loop: LoopBudget | undefined;
+  /** Of the reply that is being sent. */
+  vendorHeaders: Readonly<Record<string, string>> = {};
+  /** Checks that run beside the call; the reply waits for them. */
+  readonly beside: Promise<unknown>[] = [];
+  reservation: { readonly id: string; readonly reservations: readonly Reservation[] } | undefined;
+  heartbeat: NodeJS.Timeout | undefined;
+  #change: Partial<ChatRequest> | undefined;
+  #chat: ChatRequest | undefined;
+  #text: string | undefined;
+
+  constructor(init: ModelCallInit) {
+    this.facts = init.facts;
+    this.path = init.path;
+    this.wire = init.dialect;
+    this.body = init.body;
+    this.read = init.read;
+    this.operation = init.dialect.operation;
+    this.dialect = init.dialect.name;
+    this.model = init.read.model;
+    this.stream = init.read.stream;
+    this.controls = init.read.controls;
+  }
+
+  chat(): ChatRequest {
+    if (!this.wire.chat) throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no chat form.`);
+    this.#chat ??= { ...this.wire.chat(this.body.fields), ...this.#change };
+    return this.#chat;
+  }
+
+  embeddings(): EmbeddingsRequest {
+    if (!this.wire.embeddings) throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no embeddings form.`);
+    return this.wire.embeddings(this.body.fields);
+  }
+
+  text(): string {
+    this.#text ??= this.body.whole(this.#change ? chatText(this.chat()) : this.wire.text(this.body.fields));
+    return this.#text;
+  }
+
+  /** A guard's changes; from here on the bytes that came no longer say what is asked. */
+  amend(change: Partial<ChatRequest>): void {
+    this.#change = { ...this.#change, ...change };
+    this.#chat = undefined;
+    this.#text = undefined;
+  }
+
+  get isAmended(): boolean {
+    return this.#change !== undefined;
+  }
+
+  /** Adds one transfer's tokens and their price. */
+  account(usage: Usage, target: Target): void {
+    this.usage = addUsage(this.usage, usage);
+    const pico = picoCost(usage, target.deployment.prices);
+    this.pico = pico === undefined || this.pico === undefined ? undefined : this.pico + pico;
+  }
+
+  /** Integer nano-dollars; undefined when some of it has no price. */
+  costNanoUsd(): number | undefined {
+    if (this.cacheHit) return 0;
+    return this.pico === undefined ? undefined : nanoCost(this.pico);
+  }
+
+  /** Ends the call and everything under it. */
+  abort(reason: RutterError): void {
+    this.facts.abort(reason);
+    for (const listener of [...this.onAbort]) listener(reason);
+  }
+
+  /** Closes upstreams that a loop opened and nobody read to their end. */
+  closeAll(): void {
+    if (this.onAbort.size === 0 || this.facts.aborted) return;
+    const reason = new RutterError('ERR_REQUEST_ABORTED', 'The request is over.');
+    for (const listener of [...this.onAbort]) listener(reason);
+  }
+
+  elapsed(): number {
+    return performance.now() - this.facts.startedAt;
+  }
+}
+
+function chatText(chat: ChatRequest): string {
+  const lines: string[] = [];
+  for (const { content } of chat.messages) {
+    if (typeof content === 'string') lines.push(content);
+    else for (const part of content) if (part.type === 'text') lines.push(part.text);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,192 @@
+/**
+ * The model groups of one generation: what a name resolves to, and which
+ * deployments stand behind it.
+ */
+import type { Auth, Candidate, Deployment, Provider } from '@rutter/plugin-sdk';
+import type { Configuration, DeploymentSettings } from '../config/types.ts';
+import type { LiveRecord, LiveRegistry } from '../live/registry.ts';
+
+/** A deployment with what only the kernel knows of it. */
+export interface Target extends Candidate {
+  readonly deployment: Deployment;
+  readonly live: LiveRecord;
+  readonly settings: DeploymentSettings;
+  readonly provider: Provider;
+  readonly baseUrl: string;
+  readonly auth: Auth;
+  readonly tagPatterns: readonly RegExp[];
+}
+
+export interface Group {
+  readonly name: string;
+  /** In configured order. */
+  readonly targets: readonly Target[];
+  /** Not listed among the models. */
+  readonly isHidden: boolean;
+}
+
+interface Wildcard {
+  readonly name: string;
+  readonly pattern: RegExp;
+  readonly settings: DeploymentSettings[];
+}
+
+/** Most concrete names kept of wildcard groups; the oldest goes first. */
+const keptNames = 1000;
+
+export interface ModelTableParts {
+  readonly configuration: Configuration;
+  /** Providers by the prefixes they claim. */
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly live: LiveRegistry;
+}
+
+export class ModelTable {
+  readonly #parts: ModelTableParts;
+  readonly #groups = new Map<string, Group>();
+  readonly #wildcards: Wildcard[] = [];
+  readonly #byDeployment = new Map<string, Group>();
+  readonly #byVendorModel = new Map<string, Group>();
+  readonly #concrete = new Map<string, Group>();
+  readonly targets: readonly Target[];
+
+  constructor(parts: ModelTableParts) {
+    this.#parts = parts;
+    const byName = Map.groupBy(parts.configuration.deployments, ({ modelName }) => modelName);
+    const targets: Target[] = [];
+    for (const [name, settings] of byName) {
+      if (name.includes('*')) {
+        this.#wildcards.push({ name, pattern: wildcardPattern(name), settings });
+        continue;
+      }
+      const group = { name, targets: settings.map((one) => this.#target(one, one.model)), isHidden: false };
+      targets.push(...group.targets);
+      this.#groups.set(name, group);
+      for (const target of group.targets) this.#index(target);
+    }
+    this.targets = targets;
+    // Most specific first: longest, then most metacharacters. `*` alone comes last, as the default deployment.
+    this.#wildcards.sort((a, b) => b.name.length - a.name.length || stars(b.name) - stars(a.name));
+  }
+
+  #index(target: Target): void {
+    const alone: Group = { name: target.deployment.group, targets: [target], isHidden: true };
+    this.#byDeployment.set(target.deployment.id, alone);
+    const vendorName = `${target.settings.provider}/${target.settings.model}`;
+    if (!this.#byVendorModel.has(vendorName)) this.#byVendorModel.set(vendorName, this.#groups.get(target.deployment.group) ?? alone);
+  }
+
+  /** The group a name means: deployment id, alias, exact name, wildcard, vendor's own name; undefined for unknown. */
+  resolve(name: string): { readonly group: Group; readonly isDeployment: boolean } | undefined {
+    const exact = this.#groups.get(name);
+    const { modelGroupAlias, defaultFallbacks } = this.#parts.configuration.router;
+    if (exact && modelGroupAlias.size === 0) return { group: exact, isDeployment: false };
+    const byId = this.#byDeployment.get(name);
+    if (byId) return { group: byId, isDeployment: true };
+    const alias = modelGroupAlias.get(name);
+    const group = (alias && this.#named(alias.model)) ?? exact ?? this.#named(name) ?? this.#byVendorModel.get(name);
+    if (group) return { group, isDeployment: false };
+    const fallback = defaultFallbacks?.find((target) => typeof target === 'string');
+    const last = typeof fallback === 'string' && fallback !== name ? this.#named(fallback) : undefined;
+    return last && { group: last, isDeployment: false };
+  }
+
+  #named(name: string): Group | undefined {
+    return this.#groups.get(name) ?? this.#concrete.get(name) ?? this.#fromWildcard(name);
+  }
+
+  /** A bare model is also tried as `{provider}/{model}`. */
+  #fromWildcard(name: string): Group | undefined {
+    const found = this.#match(name) ?? (name.includes('/') ? undefined : this.#matchWithPrefix(name)) ?? this.#catchAll(name);
+    if (!found) return undefined;
+    const group: Group = { name, targets: found.settings.map((one) => this.#target(one, filled(one.model, found.captures), name)), isHidden: true };
+    if (this.#concrete.size >= keptNames) this.#concrete.delete(this.#concrete.keys().next().value as string);
+    this.#concrete.set(name, group);
+    return group;
+  }
+
+  #match(name: string): { settings: DeploymentSettings[]; captures: string[] } | undefined {
+    for (const { name: pattern, pattern: expression, settings } of this.#wildcards) {
+      if (pattern === '*') continue;
+      const match = expression.exec(name);
+      if (match) return { settings, captures: match.slice(1) };
+    }
+    return undefined;
+  }
+
+  #matchWithPrefix(name: string): { settings: DeploymentSettings[]; captures: string[] } | undefined {
+    for (const prefix of this.#parts.providers.keys()) {
+      const found = knownModel(prefix, name) ? this.#match(`${prefix}/${name}`) : undefined;
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  #catchAll(name: string): { settings: DeploymentSettings[]; captures: string[] } | undefined {
+    const all = this.#wildcards.find((wildcard) => wildcard.name === '*');
+    return all && { settings: all.settings, captures: [name] };
+  }
+
+  #target(settings: DeploymentSettings, model: string, group: string = settings.modelName): Target {
+    const provider = this.#parts.providers.get(settings.provider);
+    if (!provider) throw new Error(`no provider for prefix ${settings.provider}`);
+    const deployment = describe(settings, model, group);
+    return {
+      deployment,
+      settings,
+      provider,
+      live: this.#parts.live.of(settings.id),
+      baseUrl: trimmed(settings.apiBase ?? (typeof provider.origin === 'function' ? provider.origin(deployment) : provider.origin)),
+      auth: typeof provider.auth === 'function' ? provider.auth(deployment) : provider.auth,
+      tagPatterns: settings.tagRegex.map((source) => new RegExp(source)),
+    };
+  }
+
+  /** Names a caller may see: groups, visible aliases, and wildcard patterns when asked for. */
+  names(withWildcards: boolean): string[] {
+    const names = [...this.#groups.keys()];
+    for (const [alias, { hidden }] of this.#parts.configuration.router.modelGroupAlias) if (!hidden) names.push(alias);
+    if (withWildcards) names.push(...this.#wildcards.map(({ name }) => name));
+    return names;
+  }
+
+  has(name: string): boolean {
+    return this.resolve(name) !== undefined;
+  }
+}
+
+function describe(settings: DeploymentSettings, model: string, group: string): Deployment {
+  const optional = {
+    weight: settings.weight,
+    order: settings.order,
+    rpm: settings.rpm,
+    tpm: settings.tpm,
+    maxParallelRequests: settings.maxParallelRequests,
+    apiBase: settings.apiBase,
+    apiVersion: settings.apiVersion,
+    prices: settings.prices,
+  };
+  const given = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Partial<Deployment>;
+  const params = settings.organization === undefined ? settings.params : { ...settings.params, organization: settings.organization };
+  return Object.freeze({ ...given, id: settings.id, group, model, provider: settings.provider, tags: settings.tags, params, info: settings.info });
+}
+
+const trimmed = (url: string) => url.replace(/\/+$/, '');
+const stars = (pattern: string) => pattern.split('*').length - 1;
+
+function wildcardPattern(name: string): RegExp {
+  return new RegExp(`^${name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('(.*)')}$`);
+}
+
+/** Puts what the pattern's stars matched into the stars of the vendor's model name. */
+function filled(model: string, captures: readonly string[]): string {
+  let index = 0;
+  return model.replace(/\*/g, () => captures[Math.min(index++, captures.length - 1)] ?? '');
+}
+
+/** Whether a bare name is one of a vendor's, by the families everyone knows. */
+function knownModel(prefix: string, name: string): boolean {
+  if (prefix === 'openai') return /^(gpt-|o\d|chatgpt-|text-embedding-|davinci|babbage)/.test(name);
+  if (prefix === 'anthropic') return name.startsWith('claude');
+  return true;
+}
