@@ -76,7 +76,13 @@ export interface DeploymentSettings {
 }
 
 /** Error classes by which LiteLLM's retry and cooldown policies are keyed. */
-export type ErrorClass = 'BadRequestError' | 'AuthenticationError' | 'TimeoutError' | 'RateLimitError' | 'ContentPolicyViolationError' | 'InternalServerError';
+export type ErrorClass =
+  | 'BadRequestError'
+  | 'AuthenticationError'
+  | 'TimeoutError'
+  | 'RateLimitError'
+  | 'ContentPolicyViolationError'
+  | 'InternalServerError';
 
 export type FallbackTarget = string | Readonly<Record<string, unknown>>;
 

@@ -1,0 +1,91 @@
+/**
+ * Every key of the configuration file: its type, meaning and fate.
+ *
+ * The one table. Reading, warnings, the JSON Schema and the reference all
+ * come from it; a capability that honours a key changes its fate here.
+ */
+import { deploymentBlock, modelInfoBlock, parametersBlock } from './keys/deployment-keys.ts';
+import { generalBlock } from './keys/general-keys.ts';
+import { honoured, type KeyBlock, later } from './keys/key.ts';
+import { cacheBlock, litellmBlock } from './keys/litellm-keys.ts';
+import { allowedFailsPolicyBlock, retryPolicyBlock, routerBlock } from './keys/router-keys.ts';
+
+const rootBlock: KeyBlock = {
+  doc: 'The whole file.',
+  open: false,
+  keys: {
+    include: honoured(
+      'text-or-texts',
+      'Files read as if they stood here, relative to this one: lists go on, other keys replace. At most 32 files in all.',
+    ),
+    environment_variables: honoured('map', 'Variables that references see, over those of the process.'),
+    plugins: honoured(
+      'plugins',
+      'Plugins beside, or in place of, those that the rest calls for. The order is that of the hooks.',
+    ),
+    derive: honoured('boolean', 'Whether the rest of the file calls for plugins.', { default: 'true' }),
+    model_list: honoured('blocks', 'The models.', { block: 'deployment' }),
+    router_settings: honoured('block', 'How deployments are chosen.', { block: 'router_settings' }),
+    litellm_settings: honoured('block', 'What applies to every call.', { block: 'litellm_settings' }),
+    general_settings: honoured('block', 'The gateway itself.', { block: 'general_settings' }),
+    guardrails: later('list', 'Checks of prompts and replies.'),
+    mcp_servers: later('any', 'Servers of tools.'),
+    mcp_tools: later('list', 'Tools of our own.'),
+    mcp_aliases: later('map', 'Other names of servers of tools.'),
+    agent_list: later('list', 'Agents.'),
+    credential_list: later('list', 'Credentials, by name.'),
+    vector_store_registry: later('list', 'Vector stores.'),
+    prompts: later('list', 'Prompts, by name.'),
+    policies: later('any', 'Policies of checks.'),
+    files_settings: later('list', 'Providers of files.'),
+    finetune_settings: later('list', 'Providers of fine-tuning.'),
+    assistant_settings: later('map', 'Provider of assistants.'),
+    callback_settings: later('map', 'Options of observers.'),
+    search_tools: later('list', 'Providers of search.'),
+  },
+};
+
+const pluginBlock: KeyBlock = {
+  doc: 'One plugin. A bare text is its `use`.',
+  open: false,
+  keys: {
+    use: honoured('text', 'A name, a folder such as `./mine`, or an address such as `s3://bucket/name@^1.2`.'),
+    path: honoured('text', 'A folder, relative to the file.'),
+    strategy: honoured('text', 'A strategy, by name.'),
+    source: honoured('text', 'An address such as `s3://bucket/name`.'),
+    as: honoured('text', 'Name of the instance; a plugin may stand twice.', { default: 'its own name' }),
+    for: honoured('texts', 'Model groups it serves.', { default: 'all' }),
+    trust: honoured('boolean', 'Run inside the gateway rather than in the sandbox.', {
+      default: 'true for a name, false for a folder or an address',
+    }),
+    on_failure: honoured('text', 'When it cannot be set up.', {
+      default: 'abort',
+      choices: ['abort', 'continue', 'quarantine'],
+    }),
+    config: honoured('map', 'Its options.'),
+  },
+};
+
+/** Descriptions by name; `root` is the file. */
+export const blocks = {
+  root: rootBlock,
+  plugin: pluginBlock,
+  deployment: deploymentBlock,
+  litellm_params: parametersBlock,
+  model_info: modelInfoBlock,
+  router_settings: routerBlock,
+  retry_policy: retryPolicyBlock,
+  allowed_fails_policy: allowedFailsPolicyBlock,
+  litellm_settings: litellmBlock,
+  cache_params: cacheBlock,
+  general_settings: generalBlock,
+} as const satisfies Readonly<Record<string, KeyBlock>>;
+
+export type BlockName = keyof typeof blocks;
+
+/** The description of a block; throws for a name that the table does not have, which is a mistake in the table. */
+export function blockNamed(name: string | undefined): KeyBlock {
+  const block = name !== undefined && Object.hasOwn(blocks, name) ? blocks[name as BlockName] : undefined;
+  if (block === undefined) throw new Error(`The table of keys names a block "${name}" that it does not describe.`);
+  return block;
+}

@@ -1,0 +1,139 @@
+/**
+ * Reads a configuration: files, includes and layers, references resolved,
+ * every problem found with its place.
+ *
+ * All problems are told at once. Errors keep it from being built; a bad
+ * deployment, an unknown key and a missing variable are only warnings.
+ */
+import { createHash } from 'node:crypto';
+import { BlockReader, type ReadBlock } from './block-reader.ts';
+import { readDeployments } from './deployments.ts';
+import { References } from './environment.ts';
+import { kernelSettings } from './kernel-settings.ts';
+import { readLayers, readTextFile } from './layers.ts';
+import { checkModelNames } from './model-names.ts';
+import { readPlugins } from './plugin-entries.ts';
+import { prefixesOf } from './provider-name.ts';
+import { Report } from './report.ts';
+import { routerSettings } from './router-settings.ts';
+import { type Block, entryOf, isUnset, type List, placeIn, toPlainBlock, withEntry } from './tree.ts';
+import type { Configuration, Diagnostic } from './types.ts';
+
+export interface ReadOptions {
+  /** Later ones over earlier ones. */
+  readonly files: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Prefixes that installed providers claim. Undefined leaves them unchecked, for a first look at `plugins:`. */
+  readonly knownPrefixes: readonly string[] | undefined;
+  /** Strategies that are installed. Undefined leaves them unchecked. */
+  readonly knownStrategies: readonly string[] | undefined;
+  /** Below all files. */
+  readonly defaultsFile?: string | undefined;
+  /** Reads a file as UTF-8; rejects with a `code` such as ENOENT. */
+  readonly readText?: ((path: string) => Promise<string>) | undefined;
+}
+
+export type ReadResult = { readonly configuration: Configuration } | { readonly diagnostics: readonly Diagnostic[] };
+
+export async function readConfiguration(options: ReadOptions): Promise<ReadResult> {
+  const report = new Report();
+  const { files, defaultsFile, environment, readText = readTextFile } = options;
+  if (files.length === 0 && defaultsFile === undefined) {
+    const spot = { file: '', line: 1, column: 1 };
+    report.add({
+      severity: 'error',
+      path: [],
+      spot,
+      message: 'No configuration file is named.',
+      found: 'no file',
+      expected: 'at least one file',
+    });
+  }
+  const layers = await readLayers({ files, defaultsFile, environment, readText, report });
+  if (layers.root === undefined || report.hasErrors) return { diagnostics: report.sorted(layers.files) };
+  const references = new References(environment, report);
+  const root = withMasterKey(references.resolveRoot(layers.root), references);
+  const built = build(root, options, report);
+  const found = report.sorted(layers.files);
+  if (report.hasErrors) return { diagnostics: found };
+  const digest = createHash('sha256').update(`${layers.digest}\n${references.digest()}`).digest('hex');
+  return {
+    configuration: freeze({
+      ...built,
+      files: layers.files,
+      digest,
+      settings: toPlainBlock(root),
+      placeOf: (path: string) => placeIn(root, path),
+      warnings: found,
+    }),
+  };
+}
+
+type Built = Omit<Configuration, 'files' | 'digest' | 'settings' | 'placeOf' | 'warnings'>;
+
+function build(root: Block, { knownPrefixes, knownStrategies }: ReadOptions, report: Report): Built {
+  const reader = new BlockReader(report);
+  const { values } = reader.read('root', root, { path: [], severity: 'error' });
+  const general = values.get('general_settings') as ReadBlock | undefined;
+  const plugins = values.has('plugins') ? readPlugins(values.get('plugins') as List, reader, report) : [];
+  const deployments = values.has('model_list')
+    ? readDeployments(values.get('model_list') as List, { prefixes: prefixesOf(knownPrefixes), reader, report })
+    : [];
+  const names = { known: knownStrategies, plugins, report };
+  const router = routerSettings(
+    values.get('router_settings') as ReadBlock | undefined,
+    values.get('litellm_settings') as ReadBlock | undefined,
+    names,
+  );
+  checkModelNames(root, deployments, report);
+  refuseLostAuthentication(general, report);
+  return {
+    plugins,
+    derive: (values.get('derive') as boolean | undefined) ?? true,
+    deployments,
+    router,
+    kernel: kernelSettings(general),
+  };
+}
+
+/** LiteLLM takes the master key from the environment when the file has none; to leave it out would open the gateway. */
+function withMasterKey(root: Block, references: References): Block {
+  const general = entryOf(root, 'general_settings');
+  if (entryOf(general?.value, 'master_key') !== undefined) return root;
+  const entry = references.masterKey(root.spot.file);
+  const block = general?.value;
+  if (entry === undefined || (block !== undefined && block.kind !== 'block' && !isUnset(block))) return root;
+  const base: Block = block?.kind === 'block' ? block : { kind: 'block', spot: entry.spot, entries: new Map() };
+  return withEntry(root, 'general_settings', {
+    spot: general?.spot ?? entry.spot,
+    value: withEntry(base, 'master_key', entry),
+  });
+}
+
+const authentications = ['custom_auth', 'enable_jwt_auth', 'enable_oauth2_auth', 'enable_oauth2_proxy_auth'];
+
+/** A gateway that relied on one of these alone must not start open because it is not honoured yet. */
+function refuseLostAuthentication(general: ReadBlock | undefined, report: Report): void {
+  if (general === undefined || entryOf(general.tree, 'master_key') !== undefined) return;
+  for (const key of authentications) {
+    const value = general.values.get(key);
+    const entry = entryOf(general.tree, key);
+    if (entry === undefined || value === undefined || value === false) continue;
+    report.add({
+      severity: 'error',
+      path: [...general.path, key],
+      spot: entry.spot,
+      message: `"${key}" is not honoured yet, and without a master key the gateway would be open to everybody.`,
+      found: 'no other way to sign in',
+      expected: '"master_key" beside it',
+    });
+  }
+}
+
+/** Plain objects and lists all the way down; maps, secrets and functions are left as they are. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}
