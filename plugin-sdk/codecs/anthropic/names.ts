@@ -1,0 +1,31 @@
+/** Names and numbers that several files of this codec agree on. */
+import type { EndReason } from '../../contract/chat.ts';
+
+export const messagesDialect = 'anthropic-messages';
+export const apiVersion = '2023-06-01';
+
+/** The tool a JSON reply is asked for with; its input becomes the content. */
+export const jsonTool = 'json_tool_call';
+/** Holds the value where a schema's root is no object, which a tool's input must be. */
+export const jsonValue = 'values';
+
+const endReasons: Readonly<Record<string, EndReason>> = {
+  end_turn: 'stop',
+  stop_sequence: 'stop',
+  pause_turn: 'stop',
+  max_tokens: 'length',
+  model_context_window_exceeded: 'length',
+  compaction: 'length',
+  tool_use: 'tool-calls',
+  refusal: 'refusal',
+};
+
+/** Unknown reasons count as a normal end. */
+export const endReason = (stop: unknown): EndReason =>
+  (typeof stop === 'string' && Object.hasOwn(endReasons, stop) ? endReasons[stop] : undefined) ?? 'stop';
+
+/** `4.5` of `claude-opus-4-5-20251101` as 405; 0 for a name without a version. Dates are no versions. */
+export function modelVersion(model: string): number {
+  const found = /claude-(?:[a-z]+-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?/.exec(model);
+  return found === null ? 0 : Number(found[1]) * 100 + Number(found[2] ?? 0);
+}

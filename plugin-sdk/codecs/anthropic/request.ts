@@ -1,0 +1,204 @@
+/** A neutral request as a body of the Messages API. */
+import type { ChatRequest } from '../../contract/chat.ts';
+import type { Deployment } from '../../contract/request.ts';
+import type { UpstreamRequest } from '../../contract/wire.ts';
+import { unsupported } from '../failures.ts';
+import { defined, isArray, isNumber, isObject, isString, type JsonObject } from '../values.ts';
+import { writeSystem, writeTurns } from './messages.ts';
+import { apiVersion } from './names.ts';
+import { type Thinking, writeThinking } from './reasoning.ts';
+import { type Drops, writeTools } from './tools.ts';
+
+export interface AnthropicCodecOptions {
+  /** Appended to the base address; `/v1/messages` when absent. */
+  readonly path?: string | ((deployment: Deployment) => string);
+  /** Output limit of callers who set none, where the deployment's `model_info` has no `max_output_tokens`; 4096 when absent. */
+  readonly defaultMaxTokens?: number;
+}
+
+/** Parameters of OpenAI's that only shape how a request is kept or found again: nothing is lost without them. */
+const hints = new Set([
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'safety_identifier',
+  'store',
+  'verbosity',
+]);
+/** Parameters of OpenAI's that ask for something the API cannot do. */
+const asks = new Set([
+  'logit_bias',
+  'modalities',
+  'audio',
+  'prediction',
+  'functions',
+  'function_call',
+  'suffix',
+  'echo',
+  'best_of',
+  'tool_choice',
+  'response_format',
+]);
+/** Written by name below. */
+const handled = new Set([
+  'thinking',
+  'web_search_options',
+  'max_tokens',
+  'max_completion_tokens',
+  'metadata',
+  'service_tier',
+  'output_config',
+  'stream_options',
+]);
+
+function dropsFor({ params }: Deployment): Drops {
+  const dropped: string[] = [];
+  return {
+    dropped,
+    drop(param, what) {
+      if (params.drop_params !== true) throw unsupported(param, what);
+      dropped.push(param);
+    },
+  };
+}
+
+export function writeRequest(
+  input: ChatRequest & { readonly deployment: Deployment },
+  options: AnthropicCodecOptions,
+): UpstreamRequest {
+  const { deployment } = input;
+  const drops = dropsFor(deployment);
+  const request = withoutDropped(input, deployment, drops);
+  refuseUnsupported(request, deployment, drops);
+  const thinking = writeThinking(request, deployment, drops);
+  const modifies = deployment.params.modify_params === true;
+  const { path = '/v1/messages' } = options;
+  const body = defined({
+    ...writeExtra(request, deployment, drops),
+    model: deployment.model,
+    max_tokens: maxTokens(request, deployment, thinking, options.defaultMaxTokens ?? 4096),
+    system: writeSystem(request.messages),
+    messages: writeTurns(request.messages),
+    stream: request.stream ? true : undefined,
+    ...writeSampling(request, thinking),
+    stop_sequences: stopSequences(request.stop),
+    ...writeTools(request, drops, { modifies, isThinking: thinking.isThinking }),
+    ...thinking.body,
+    ...outputConfig(request, thinking),
+    metadata: writeMetadata(request),
+  });
+  const betas = thinking.betas.length > 0 ? { 'anthropic-beta': thinking.betas.join(',') } : {};
+  return {
+    path: isString(path) ? path : path(deployment),
+    headers: { 'anthropic-version': apiVersion, ...betas },
+    body,
+    ...(drops.dropped.length > 0 && { dropped: drops.dropped }),
+  };
+}
+
+const wireNames: Readonly<Record<string, keyof ChatRequest>> = {
+  temperature: 'temperature',
+  top_p: 'topP',
+  top_k: 'topK',
+  n: 'count',
+  seed: 'seed',
+  stop: 'stop',
+  tools: 'tools',
+  tool_choice: 'toolChoice',
+  parallel_tool_calls: 'parallelToolCalls',
+  presence_penalty: 'presencePenalty',
+  frequency_penalty: 'frequencyPenalty',
+  logprobs: 'logprobs',
+  top_logprobs: 'topLogprobs',
+  response_format: 'responseFormat',
+  reasoning_effort: 'reasoning',
+  user: 'user',
+};
+
+/** Takes out what the deployment's `additional_drop_params` names. */
+function withoutDropped(request: ChatRequest, { params }: Deployment, drops: Drops): ChatRequest {
+  const names = isArray(params.additional_drop_params) ? params.additional_drop_params.filter(isString) : [];
+  const rest: Record<string, unknown> = { ...request, extra: { ...request.extra } };
+  for (const name of names) {
+    const own = Object.hasOwn(wireNames, name) ? wireNames[name] : undefined;
+    const holder = own === undefined ? (rest.extra as JsonObject) : rest;
+    const key = own ?? name;
+    if (holder[key] === undefined) continue;
+    delete holder[key];
+    drops.dropped.push(name);
+  }
+  return rest as unknown as ChatRequest;
+}
+
+function refuseUnsupported(request: ChatRequest, { params }: Deployment, drops: Drops): void {
+  const allowed = new Set(isArray(params.allowed_openai_params) ? params.allowed_openai_params : []);
+  const refuse = (param: string, isAsked: boolean) => {
+    if (isAsked && !allowed.has(param)) drops.drop(param, `Anthropic has no ${param}.`);
+  };
+  // Values that ask for nothing are no reason to refuse.
+  refuse('n', (request.count ?? 1) > 1);
+  refuse('seed', request.seed !== undefined);
+  refuse('presence_penalty', (request.presencePenalty ?? 0) !== 0);
+  refuse('frequency_penalty', (request.frequencyPenalty ?? 0) !== 0);
+  refuse('logprobs', request.logprobs === true);
+  refuse('top_logprobs', (request.topLogprobs ?? 0) > 0);
+}
+
+/** Fields nobody named: OpenAI's own are refused or left out, any other is the vendor's to judge. */
+function writeExtra({ extra }: ChatRequest, { params }: Deployment, drops: Drops): JsonObject {
+  const allowed = new Set(isArray(params.allowed_openai_params) ? params.allowed_openai_params : []);
+  const body: JsonObject = {};
+  for (const [name, value] of Object.entries(extra)) {
+    if (value === null || value === undefined || handled.has(name)) continue;
+    if (allowed.has(name)) body[name] = value;
+    else if (hints.has(name)) drops.dropped.push(name);
+    else if (asks.has(name)) {
+      if (!isHarmless(name, value)) drops.drop(name, `Anthropic has no ${name}.`);
+    } else Object.defineProperty(body, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  const { service_tier: tier } = extra;
+  if (tier === 'auto' || tier === 'standard_only') body.service_tier = tier;
+  return body;
+}
+
+const isHarmless = (name: string, value: unknown): boolean =>
+  name === 'modalities' && isArray(value) && value.length === 1 && value[0] === 'text';
+
+function maxTokens(
+  { maxOutputTokens }: ChatRequest,
+  { info }: Deployment,
+  { budget }: Thinking,
+  fallback: number,
+): number {
+  if (maxOutputTokens !== undefined) return maxOutputTokens;
+  const most = isNumber(info.max_output_tokens) ? info.max_output_tokens : undefined;
+  return most ?? (budget >= fallback ? budget + fallback : fallback);
+}
+
+// While a model thinks, the API takes no temperature but 1.
+function writeSampling({ temperature, topP, topK }: ChatRequest, { isThinking }: Thinking): JsonObject {
+  return { temperature: isThinking && temperature !== undefined ? 1 : temperature, top_p: topP, top_k: topK };
+}
+
+function stopSequences(stop: ChatRequest['stop']): string[] | undefined {
+  const kept = stop?.filter((text) => text.trim() !== '') ?? [];
+  return kept.length > 0 ? kept : undefined;
+}
+
+/** Native structured output, for the case in which no tool can be forced. */
+function outputConfig({ extra, responseFormat }: ChatRequest, { isThinking, body }: Thinking): JsonObject {
+  const own = isObject(extra.output_config) ? extra.output_config : {};
+  const effort = isObject(body.output_config) ? body.output_config : {};
+  const isNative = isThinking && responseFormat?.type === 'json-schema';
+  const format = isNative ? { format: { type: 'json_schema', schema: responseFormat.schema } } : {};
+  const config = { ...own, ...effort, ...format };
+  return Object.keys(config).length > 0 ? { output_config: config } : {};
+}
+
+const email = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
+const phone = /^\+?[\d\s().-]{7,}$/;
+
+/** The API forbids names and contact data in the user's id. */
+function writeMetadata({ user }: ChatRequest): JsonObject | undefined {
+  if (user === undefined || user === '' || email.test(user) || phone.test(user)) return undefined;
+  return { user_id: user };
+}

@@ -1,0 +1,24 @@
+/** Shared dialects and codecs: what more than one plugin translates with. */
+export { anthropicMessagesCodec } from './anthropic/codec.ts';
+export { anthropicFailure } from './anthropic/failure.ts';
+export type { AnthropicCodecOptions } from './anthropic/request.ts';
+export { readUsage as readAnthropicUsage } from './anthropic/usage.ts';
+export { collectEvents, maxReplyLength, ReplyCollector, replyEvents } from './events.ts';
+export {
+  malformed,
+  retryAfterMs,
+  safeMessage,
+  statusCode,
+  unsupported,
+  type VendorError,
+  vendorFailure,
+} from './failures.ts';
+export { type OpenAiCodecOptions, openAiChatCodec, openAiCompletionsCodec } from './openai/codec.ts';
+export { openAiChatDialect, openAiCompletionsDialect, openAiEmbeddingsDialect } from './openai/dialects.ts';
+export { openAiEmbeddingsCodec } from './openai/embeddings.ts';
+export { writeFailure as openAiErrorEnvelope } from './openai/envelope.ts';
+export { openAiFailure } from './openai/failure.ts';
+export { decimalUsd, writeHeaders as replyHeaders } from './openai/headers.ts';
+export { readUsage as readOpenAiUsage, writeUsage as writeOpenAiUsage } from './openai/usage.ts';
+export { EventLines, EventSplitter, maxEventBytes } from './sse-split.ts';
+export { chatText, estimateTokens, messageText } from './text.ts';

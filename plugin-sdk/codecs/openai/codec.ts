@@ -1,0 +1,129 @@
+/** Codecs for OpenAI and for servers that speak its chat, completions and embeddings. */
+import type { ChatRequest } from '../../contract/chat.ts';
+import type { Deployment } from '../../contract/request.ts';
+import type {
+  ChatCodec,
+  Fields,
+  PassInput,
+  PassRequest,
+  Relay,
+  RelayContext,
+  UpstreamRequest,
+} from '../../contract/wire.ts';
+import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
+import { hasReasoning, withoutReasoning, writeChat } from './chat-write.ts';
+import { writeCompletionRequest } from './completions.ts';
+import { type Adapted, adapt } from './models.ts';
+import { chatDialect, completionsDialect } from './names.ts';
+import { OpenAiRelay } from './relay.ts';
+import { readChatReply, readCompletionReply } from './reply-read.ts';
+import { readChatEvents, readCompletionEvents } from './stream-read.ts';
+
+/** How a vendor differs from OpenAI. */
+export interface OpenAiCodecOptions {
+  /** Appended to the base address; `/chat/completions` and `/completions` when absent. */
+  readonly path?: string | ((deployment: Deployment) => string);
+  readonly query?: (deployment: Deployment) => Readonly<Record<string, string>> | undefined;
+  readonly headers?: (deployment: Deployment) => Readonly<Record<string, string>> | undefined;
+  /** False for a server that refuses `stream_options`. */
+  readonly asksForUsage?: boolean;
+  /** True where the vendor refuses `thinking_blocks` and `reasoning_content` in the history; such reasoning is left out. */
+  readonly refusesReasoning?: (deployment: Deployment) => boolean;
+  /** Last changes to the body. An `undefined` member is taken out. */
+  readonly change?: (fields: Fields, deployment: Deployment) => JsonObject | undefined;
+}
+
+interface Vendor {
+  path(deployment: Deployment): string;
+  adapt(fields: Fields, deployment: Deployment, stream: boolean): Adapted;
+  around(deployment: Deployment): Pick<UpstreamRequest, 'query' | 'headers'>;
+}
+
+function vendorOf(options: OpenAiCodecOptions, defaultPath: string): Vendor {
+  const { path = defaultPath, query, headers, asksForUsage = true, refusesReasoning, change } = options;
+  return {
+    path: (deployment) => (typeof path === 'string' ? path : path(deployment)),
+    around: (deployment) => defined({ query: query?.(deployment), headers: headers?.(deployment) }),
+    adapt(fields, deployment, stream) {
+      const { set, dropped } = adapt(fields, deployment);
+      if (fields.model !== deployment.model) set.model = deployment.model;
+      setStream(fields, set, stream, asksForUsage);
+      const messages = set.messages ?? fields.messages;
+      if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(hasReasoning)) {
+        set.messages = withoutReasoning(messages);
+      }
+      return { set: { ...set, ...change?.({ ...fields, ...set }, deployment) }, dropped };
+    },
+  };
+}
+
+function setStream(fields: Fields, set: JsonObject, stream: boolean, asksForUsage: boolean): void {
+  const { stream_options: options } = fields;
+  if (stream !== (fields.stream === true)) set.stream = stream;
+  // Without `stream: true` OpenAI refuses the options.
+  if (!stream) {
+    if (options !== undefined && fields.stream === true) set.stream_options = undefined;
+    return;
+  }
+  const isAsked = isObject(options) && options.include_usage === true;
+  if (asksForUsage && !isAsked) set.stream_options = { ...(isObject(options) && options), include_usage: true };
+}
+
+/** The same changes to a caller's bytes. */
+function passWith({ path, adapt: changes, around }: Vendor, { deployment, stream, fields }: PassInput): PassRequest {
+  const { set, dropped } = changes(fields, deployment, stream);
+  const remove = Object.keys(set).filter((name) => set[name] === undefined);
+  for (const name of remove) delete set[name];
+  return {
+    path: path(deployment),
+    ...around(deployment),
+    ...(filled(set) && { set }),
+    ...(remove.length > 0 && { remove }),
+    ...(dropped.length > 0 && { dropped }),
+  };
+}
+
+/** The same changes to a body made from a neutral request. */
+function requestWith(
+  { path, adapt: changes, around }: Vendor,
+  body: JsonObject,
+  { deployment, stream }: ChatRequest & { deployment: Deployment },
+): UpstreamRequest {
+  const { set, dropped } = changes(body, deployment, stream);
+  return {
+    path: path(deployment),
+    ...around(deployment),
+    body: defined({ ...body, ...set }),
+    ...(dropped.length > 0 && { dropped }),
+  };
+}
+
+const relay = (context: RelayContext): Relay => new OpenAiRelay(context);
+
+/** Chat with OpenAI or a server compatible with it. */
+export function openAiChatCodec(options: OpenAiCodecOptions = {}): ChatCodec {
+  const vendor = vendorOf(options, '/chat/completions');
+  return {
+    framing: 'sse',
+    dialect: chatDialect,
+    request: (input) => requestWith(vendor, writeChat(input), input),
+    reply: (body) => readChatReply(body),
+    events: () => readChatEvents(),
+    pass: (input) => passWith(vendor, input),
+    relay,
+  };
+}
+
+/** Text completions with OpenAI or a server compatible with it. */
+export function openAiCompletionsCodec(options: OpenAiCodecOptions = {}): ChatCodec {
+  const vendor = vendorOf(options, '/completions');
+  return {
+    framing: 'sse',
+    dialect: completionsDialect,
+    request: (input) => requestWith(vendor, writeCompletionRequest(input), input),
+    reply: (body) => readCompletionReply(body),
+    events: () => readCompletionEvents(),
+    pass: (input) => passWith(vendor, input),
+    relay,
+  };
+}

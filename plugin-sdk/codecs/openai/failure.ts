@@ -1,0 +1,87 @@
+/** Errors of OpenAI and of servers that imitate it, read from whatever shape they chose. */
+import type { ErrorCode, RutterError } from '../../contract/errors.ts';
+import { safeMessage, statusCode, type VendorError, vendorFailure } from '../failures.ts';
+import { isObject, isString, type JsonObject, parseJson } from '../values.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+const byCode: Readonly<Record<string, ErrorCode>> = {
+  context_length_exceeded: 'ERR_PROVIDER_CONTEXT_WINDOW',
+  string_above_max_length: 'ERR_PROVIDER_CONTEXT_WINDOW',
+  content_filter: 'ERR_PROVIDER_CONTENT_POLICY',
+  content_policy_violation: 'ERR_PROVIDER_CONTENT_POLICY',
+  responsibleaipolicyviolation: 'ERR_PROVIDER_CONTENT_POLICY',
+  insufficient_quota: 'ERR_PROVIDER_QUOTA',
+  billing_hard_limit_reached: 'ERR_PROVIDER_QUOTA',
+  billing_not_active: 'ERR_PROVIDER_QUOTA',
+  rate_limit_exceeded: 'ERR_PROVIDER_RATE_LIMIT',
+  rate_limit_error: 'ERR_PROVIDER_RATE_LIMIT',
+  invalid_api_key: 'ERR_PROVIDER_AUTHENTICATION',
+  authentication_error: 'ERR_PROVIDER_AUTHENTICATION',
+  permission_error: 'ERR_PROVIDER_PERMISSION',
+  model_not_found: 'ERR_PROVIDER_NOT_FOUND',
+  not_found_error: 'ERR_PROVIDER_NOT_FOUND',
+  invalid_request_error: 'ERR_PROVIDER_BAD_REQUEST',
+  overloaded_error: 'ERR_PROVIDER_OVERLOADED',
+  timeout: 'ERR_PROVIDER_TIMEOUT',
+};
+
+const contextWindow =
+  /maximum context length|context[_ ]length|context window|prompt is too long|exceeds? the available context|too many (?:input )?tokens|input token count/i;
+const contentPolicy = /content management policy|content policy|safety system|responsible ai/i;
+const overloaded = /overloaded|slow_?down|at capacity/i;
+
+/** Error of a status other than 2xx, for {@link FailureReader}; undefined where the body says nothing. */
+export function openAiFailure(
+  status: number,
+  body: string,
+  headers: Headers = {},
+): ErrorCode | RutterError | undefined {
+  const found = readError(parseJson(body));
+  return found && vendorFailure(classify(found, status), status, found, headers);
+}
+
+/** Error found inside a reply that began as a success: its own `code` stands in for the status. */
+export function innerFailure(body: unknown): RutterError {
+  const found = readError(body) ?? { message: 'The vendor reported an error without saying which.' };
+  const told = Number(found.code);
+  const status = told >= 400 && told <= 599 ? told : innerStatus(found);
+  return vendorFailure(classify(found, status), status, found);
+}
+
+const innerStatus = ({ type }: VendorError): number => (type === 'invalid_request_error' ? 400 : 500);
+
+function classify({ message, type, code }: VendorError, status: number): ErrorCode {
+  const named = mapped(code) ?? mapped(type);
+  if (named !== undefined && named !== 'ERR_PROVIDER_BAD_REQUEST') return named;
+  if (status < 500 && status !== 429) {
+    if (contextWindow.test(message)) return 'ERR_PROVIDER_CONTEXT_WINDOW';
+    if (contentPolicy.test(message)) return 'ERR_PROVIDER_CONTENT_POLICY';
+  }
+  if (status === 503 && overloaded.test(`${message} ${type ?? ''}`)) return 'ERR_PROVIDER_OVERLOADED';
+  return statusCode(status);
+}
+
+function mapped(name: string | number | undefined): ErrorCode | undefined {
+  const key = String(name).toLowerCase();
+  return Object.hasOwn(byCode, key) ? byCode[key] : undefined;
+}
+
+/** `{error: {…}}`, `{error: '…'}`, `{message, …}`, `{detail: …}`, or one of these in an array. */
+function readError(body: unknown): VendorError | undefined {
+  const outer = Array.isArray(body) ? (body[0] as unknown) : body;
+  if (!isObject(outer)) return undefined;
+  const inner = outer.error ?? outer.detail ?? outer;
+  if (isString(inner)) return { message: inner, ...named(outer) };
+  if (!isObject(inner)) return { message: safeMessage(JSON.stringify(inner) ?? '') };
+  if (!isString(inner.message) && inner === outer) return undefined;
+  return { message: isString(inner.message) ? inner.message : JSON.stringify(inner), ...named(inner) };
+}
+
+function named({ type, code, param }: JsonObject): Omit<VendorError, 'message'> {
+  return {
+    type: isString(type) ? type : undefined,
+    code: isString(code) || typeof code === 'number' ? code : undefined,
+    param: isString(param) && param !== '' ? param : undefined,
+  };
+}

@@ -1,0 +1,206 @@
+/**
+ * Bytes of this dialect on their way through: read along, and changed only in
+ * the model's name and in the usage chunk of a client that did not ask for it.
+ */
+import type { Usage } from '../../contract/chat.ts';
+import { RutterError } from '../../contract/errors.ts';
+import type { Relay, RelayContext } from '../../contract/wire.ts';
+import { malformed } from '../failures.ts';
+import { EventLines, EventSplitter, maxEventBytes } from '../sse-split.ts';
+import { isObject, parseJson } from '../values.ts';
+import { innerFailure } from './failure.ts';
+import { ReplyScan } from './scan.ts';
+import { readUsage } from './usage.ts';
+
+/** What a whole reply must have: `choices`, or the `data` of embeddings. */
+export type EntriesName = 'choices' | 'data';
+
+const done = Buffer.from('[DONE]');
+const doneEvent = Buffer.from('data: [DONE]\n\n');
+const dataPrefix = Buffer.from('data: ');
+const blankLine = Buffer.from('\n\n');
+
+type Verdict = 'keep' | 'drop' | 'stop' | 'rename' | 'rewrite';
+
+export class OpenAiRelay implements Relay {
+  hasContent = false;
+  outputLength = 0;
+  failure: RutterError | undefined;
+
+  readonly #model: Buffer | undefined;
+  readonly #includeUsage: boolean;
+  readonly #entries: EntriesName;
+  readonly #splitter = new EventSplitter();
+  readonly #lines = new EventLines();
+  readonly #scan = new ReplyScan();
+  readonly #open = new Set<number>();
+  #hasFinished = false;
+  #isDone = false;
+  #isWhole = false;
+  #usageBytes: Buffer | undefined;
+  #groqBytes: Buffer | undefined;
+
+  constructor(context: RelayContext, entries: EntriesName = 'choices') {
+    this.#model = context.model === undefined ? undefined : Buffer.from(JSON.stringify(context.model));
+    this.#includeUsage = context.includeUsage;
+    this.#entries = entries;
+  }
+
+  get isComplete(): boolean {
+    return this.#isDone || this.#isWhole || (this.#hasFinished && this.#open.size === 0);
+  }
+
+  /** Parsed when asked for: some vendors send usage with every chunk. */
+  get usage(): Usage | undefined {
+    const groq = this.#groqBytes && parseJson(this.#groqBytes.toString());
+    return (
+      readUsage(this.#usageBytes && parseJson(this.#usageBytes.toString())) ??
+      (isObject(groq) ? readUsage(groq.usage) : undefined)
+    );
+  }
+
+  whole(body: Uint8Array): Uint8Array {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const scan = this.#scan;
+    if (!scan.scan(bytes, 0, bytes.length))
+      throw malformed(bytes.toString('utf8', 0, 300), `a JSON object with ${this.#entries}`);
+    if (scan.errorEnd > 0) throw innerFailure(parseJson(bytes.toString()));
+    if (scan.entries < 0) throw malformed(bytes.toString('utf8', 0, 300), `a JSON object with ${this.#entries}`);
+    this.#note(bytes);
+    this.#isWhole = true;
+    if (this.#keepsModel(bytes)) return body;
+    return Buffer.concat([bytes.subarray(0, scan.modelStart), this.#model!, bytes.subarray(scan.modelEnd)]);
+  }
+
+  push(chunk: Uint8Array): Uint8Array | undefined {
+    if (this.failure !== undefined || this.#isDone) return undefined;
+    this.#splitter.push(chunk);
+    const sent = this.#drain();
+    if (this.#splitter.left > maxEventBytes) {
+      this.failure = new RutterError(
+        'ERR_PROVIDER_MALFORMED',
+        `The vendor sent an event of more than ${maxEventBytes} bytes; that is the most one may have.`,
+      );
+    }
+    return sent;
+  }
+
+  finish(): Uint8Array | undefined {
+    if (this.failure !== undefined) throw this.failure;
+    const rest = this.#isDone ? undefined : this.#last();
+    if (this.failure !== undefined) throw this.failure as RutterError;
+    if (!this.isComplete) {
+      throw new RutterError('ERR_PROVIDER_STREAM', 'The vendor closed the stream before the reply was complete.');
+    }
+    if (this.#isDone) return rest;
+    // Every stream ends in exactly one closing event, also where a vendor leaves it out.
+    this.#isDone = true;
+    return rest === undefined ? doneEvent : Buffer.concat([rest, doneEvent]);
+  }
+
+  /** What came without a blank line after it: a whole event that lacks only its end, or half of one. */
+  #last(): Uint8Array | undefined {
+    if (this.#splitter.left === 0) return undefined;
+    this.#splitter.push(blankLine);
+    const sent = this.#drain();
+    // Half an event is a broken stream, unless the reply was complete ahead of it.
+    if (this.failure?.code === 'ERR_PROVIDER_MALFORMED') this.failure = undefined;
+    return this.#lines.dataEnd === 0 ? undefined : sent;
+  }
+
+  /** Sends on all whole events: untouched runs as they lie, joined only where something was changed between them. */
+  #drain(): Uint8Array | undefined {
+    const splitter = this.#splitter;
+    const pieces: Uint8Array[] = [];
+    let from = -1;
+    let to = 0;
+    const cut = (end: number) => {
+      if (from !== -1 && end > from) pieces.push(splitter.bytes.subarray(from, end));
+    };
+    while (splitter.next()) {
+      const { bytes, start, end } = splitter;
+      if (from === -1) from = start;
+      to = end;
+      const verdict = this.#event(bytes, start, end);
+      if (verdict === 'keep') {
+        if (this.#isDone) break;
+        continue;
+      }
+      if (verdict === 'rename') {
+        cut(this.#scan.modelStart);
+        pieces.push(this.#model!);
+        from = this.#scan.modelEnd;
+        continue;
+      }
+      cut(start);
+      from = end;
+      if (verdict === 'rewrite') pieces.push(this.#rewritten());
+      if (verdict === 'stop') break;
+    }
+    cut(to);
+    return pieces.length < 2 ? pieces[0] : Buffer.concat(pieces);
+  }
+
+  #event(bytes: Buffer, start: number, end: number): Verdict {
+    const lines = this.#lines;
+    lines.read(bytes, start, end);
+    if (lines.dataEnd === 0) return 'keep';
+    const data = lines.joined ?? bytes;
+    const from = lines.joined === undefined ? lines.dataStart : 0;
+    const to = lines.joined === undefined ? lines.dataEnd : data.length;
+    if (to - from >= done.length && isDone(data, from, to)) {
+      this.#isDone = true;
+      return 'keep';
+    }
+    const scan = this.#scan;
+    if (!scan.scan(data, from, to)) return this.#broken(data, from, to);
+    if (scan.errorEnd > 0 || lines.event === 'error') {
+      this.failure = innerFailure(parseJson(data.toString('utf8', from, to)));
+      return 'stop';
+    }
+    this.#note(data);
+    if (scan.entries === 0 && scan.usageEnd > 0 && !this.#includeUsage) return 'drop';
+    if (this.#keepsModel(data)) return 'keep';
+    return lines.joined === undefined ? 'rename' : 'rewrite';
+  }
+
+  #broken(data: Buffer, from: number, to: number): Verdict {
+    if (from === to) return 'keep';
+    const text = data.toString('utf8', from, Math.min(to, from + 2000));
+    this.failure = this.#lines.event === 'error' ? innerFailure({ message: text }) : malformed(text, 'a chunk in JSON');
+    return 'stop';
+  }
+
+  /** Takes down what the scan found. */
+  #note(data: Buffer): void {
+    const { usageStart, usageEnd, groqStart, groqEnd, hasOutput, outputLength, active, finished } = this.#scan;
+    if (usageEnd > 0) this.#usageBytes = Buffer.from(data.subarray(usageStart, usageEnd));
+    if (groqEnd > 0) this.#groqBytes = Buffer.from(data.subarray(groqStart, groqEnd));
+    if (hasOutput) this.hasContent = true;
+    this.outputLength += outputLength;
+    for (const index of active) this.#open.add(index);
+    for (const index of finished) this.#open.delete(index);
+    if (finished.length > 0) this.#hasFinished = true;
+  }
+
+  #keepsModel(data: Buffer): boolean {
+    const { modelStart, modelEnd } = this.#scan;
+    if (this.#model === undefined || modelEnd === 0) return true;
+    if (modelEnd - modelStart !== this.#model.length) return false;
+    return data.compare(this.#model, 0, this.#model.length, modelStart, modelEnd) === 0;
+  }
+
+  /** An event whose data took several lines, on one; line feeds inside JSON are spaces. */
+  #rewritten(): Buffer {
+    const { modelStart, modelEnd } = this.#scan;
+    const data = this.#lines.joined!;
+    const text = Buffer.concat([dataPrefix, data.subarray(0, modelStart), this.#model!, data.subarray(modelEnd)]);
+    for (let at = 0; at < text.length; at++) if (text[at] === 10 || text[at] === 13) text[at] = 0x20;
+    return Buffer.concat([text, blankLine]);
+  }
+}
+
+function isDone(data: Buffer, from: number, to: number): boolean {
+  for (let at = 0; at < done.length; at++) if (data[from + at] !== done[at]) return false;
+  return data.toString('latin1', from + done.length, to).trim() === '';
+}

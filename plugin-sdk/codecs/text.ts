@@ -1,0 +1,18 @@
+/** The words of a request, and how many tokens they may be. */
+import type { ChatRequest, Message } from '../contract/chat.ts';
+
+/** Everything said in the request, message by message, joined by line feeds. */
+export const chatText = ({ messages }: Pick<ChatRequest, 'messages'>): string =>
+  messages.map(messageText).filter(Boolean).join('\n');
+
+/** The text of one message, parts joined by line feeds. */
+export function messageText({ content }: Pick<Message, 'content'>): string {
+  if (typeof content === 'string') return content;
+  return content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
+}
+
+/**
+ * An estimate, not a count: a token for every four characters, rounded up.
+ * Close for English; about half of what Chinese or Japanese really take.
+ */
+export const estimateTokens = (text: string): number => Math.ceil(text.length / 4);
