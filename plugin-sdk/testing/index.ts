@@ -2,6 +2,7 @@
 
 export { checkGuard, type GuardOptions } from './check-guard.ts';
 export { checkState, type StateOptions } from './check-state.ts';
+export { checkStore, type StoreOptions } from './check-store.ts';
 export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
 export { type ManualClock, manualClock } from './clock.ts';
 export * from './fixtures.ts';
