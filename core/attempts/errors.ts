@@ -2,31 +2,11 @@
  * Classes of errors: by status, by LiteLLM's names, and what each may cause.
  */
 import { type ErrorCode, type FailureReader, RutterError } from '@rutter/plugin-sdk';
-import { retryAfterMs } from '@rutter/plugin-sdk/codecs';
+import { retryAfterMs, statusCode } from '@rutter/plugin-sdk/codecs';
 import type { ErrorClass } from '../config/types.ts';
 
-const byStatus: Readonly<Record<number, ErrorCode>> = {
-  400: 'ERR_PROVIDER_BAD_REQUEST',
-  401: 'ERR_PROVIDER_AUTHENTICATION',
-  403: 'ERR_PROVIDER_PERMISSION',
-  404: 'ERR_PROVIDER_NOT_FOUND',
-  408: 'ERR_PROVIDER_TIMEOUT',
-  413: 'ERR_PROVIDER_BAD_REQUEST',
-  422: 'ERR_PROVIDER_UNPROCESSABLE',
-  429: 'ERR_PROVIDER_RATE_LIMIT',
-  500: 'ERR_PROVIDER_INTERNAL',
-  502: 'ERR_PROVIDER_BAD_GATEWAY',
-  503: 'ERR_PROVIDER_UNAVAILABLE',
-  504: 'ERR_PROVIDER_TIMEOUT',
-  529: 'ERR_PROVIDER_OVERLOADED',
-};
-
-function codeOf(status: number): ErrorCode {
-  const known = byStatus[status];
-  if (known) return known;
-  if (status >= 500) return 'ERR_PROVIDER_INTERNAL';
-  return status >= 400 ? 'ERR_PROVIDER_BAD_REQUEST' : 'ERR_PROVIDER_MALFORMED';
-}
+/** A redirect or anything else below 400 is no reply one could read. */
+const codeOf = (status: number): ErrorCode => (status < 400 ? 'ERR_PROVIDER_MALFORMED' : statusCode(status));
 
 /** The error of a vendor's reply that is not a success. */
 export function vendorError(read: FailureReader | undefined, status: number, body: string, headers: Readonly<Record<string, string>>): RutterError {

@@ -21,7 +21,7 @@ export async function callWithFallbacks(call: ModelCall, group: Group, options: 
     return await serveGroup(call, group, options);
   } catch (thrown) {
     const original = RutterError.from(thrown);
-    const targets = call.facts.aborted || call.controls.disableFallbacks ? [] : fallbackTargets(call, group, original);
+    const targets = call.facts.aborted || call.controls.disableFallbacks || call.form?.isStarted ? [] : fallbackTargets(call, group, original);
     if (targets.length === 0) throw original;
     return follow(call, group, options, { original, targets, visited: new Set([group.name]) });
   }

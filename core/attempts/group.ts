@@ -91,6 +91,8 @@ function mayRetry(call: ModelCall, group: Group, target: Target, error: RutterEr
   if (error.code === 'ERR_PROVIDER_CONTENT_POLICY' && (call.controls.contentPolicyFallbacks ?? router.contentPolicyFallbacks)) return false;
   if (error.status === 404) return false;
   if (error.status === 401 && group.targets.length <= 1) return false;
+  // A form that has begun to leave is gone.
+  if (call.form?.isStarted) return false;
   const healthy = healthyCount(call, group);
   if (healthy === 0) return false;
   return policy !== undefined || error.retry !== 'never';

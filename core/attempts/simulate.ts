@@ -6,7 +6,7 @@ interface Sent {
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | string;
+  readonly body: Uint8Array | string;
 }
 
 export function simulate(provider: Provider, sent: Sent, listener: ExchangeListener): Exchange {

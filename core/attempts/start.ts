@@ -24,7 +24,7 @@ interface Prepared {
   readonly query: Readonly<Record<string, string>> | undefined;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
-  readonly body: Buffer | string | Promise<Buffer>;
+  readonly body: Buffer | string | Promise<Buffer> | AsyncIterable<Uint8Array>;
   readonly form: TransferForm;
   readonly plan: Pick<TransferPlan, 'relay' | 'framing' | 'reader' | 'decode'>;
   readonly dropped: readonly string[];
@@ -39,7 +39,8 @@ export async function startTransfer(call: ModelCall, target: Target, change: Par
   const body = written instanceof Promise ? await written : written;
   const url = address(target, prepared);
   const headers = upstreamHeaders(call, target, prepared.headers);
-  const signed = call.path.services.authenticator.apply(target.auth, { url, method: prepared.method, headers, body }, credentials(target));
+  const signable = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
+  const signed = call.path.services.authenticator.apply(target.auth, { url, method: prepared.method, headers, body: signable }, credentials(target));
   const signedUrl = (signed instanceof Promise ? await signed : signed) ?? url;
   const transfer = new Transfer(
     { ...prepared.plan, stream: call.stream && call.operation !== 'embeddings', failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders), timers: timers(call, target) },
@@ -60,9 +61,11 @@ function decoder<T>(read: (body: never) => T): (body: Buffer) => T {
   };
 }
 
-function send(call: ModelCall, target: Target, request: { url: string; method: string; headers: Record<string, string>; body: Buffer | string }, transfer: Transfer): void {
+function send(call: ModelCall, target: Target, request: { url: string; method: string; headers: Record<string, string>; body: Buffer | string | AsyncIterable<Uint8Array> }, transfer: Transfer): void {
   if (target.provider.respond) {
-    transfer.attach(simulate(target.provider, request, transfer));
+    const { body } = request;
+    if (typeof body !== 'string' && !(body instanceof Uint8Array)) throw new RutterError('ERR_ROUTE_UNSUPPORTED', 'A simulated vendor takes no forms.');
+    transfer.attach(simulate(target.provider, { ...request, body }, transfer));
     return;
   }
   const { kernel } = call.path.configuration;
@@ -137,12 +140,13 @@ function passed(call: ModelCall, target: Target, pass: (input: PassInput) => Pas
   const set: Record<string, unknown> = { ...request.set, ...settings.extraBody };
   for (const name in settings.defaults) if (!(name in call.body.fields) && !(name in set)) set[name] = settings.defaults[name];
   const remove = request.remove ? [...call.read.strip, ...request.remove] : call.read.strip;
+  const body = call.form ? call.form.encode(set, remove) : editFields(call.body.bytes, call.body.spans, { set, remove });
   return {
     path: request.path,
     query: request.query,
     method: 'POST',
-    headers: request.headers,
-    body: editFields(call.body.bytes, call.body.spans, { set, remove }),
+    headers: call.form ? { ...request.headers, 'content-type': call.form.contentType } : request.headers,
+    body,
     form: 'bytes',
     plan: { ...plan, framing: 'sse', reader: undefined },
     dropped: [],

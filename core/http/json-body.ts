@@ -252,3 +252,6 @@ class LargeBody implements JsonBody {
     return parse(`"${this.fill(JSON.stringify(text).slice(1, -1)).toString('utf8')}"`) as string;
   }
 }
+
+/** Text fields of a form, in the same shape; they have no bytes of their own. */
+export const formFields = (fields: Readonly<Record<string, unknown>>): JsonBody => new SmallBody(Buffer.from('{}'), [], fields);

@@ -11,8 +11,10 @@ import { settle } from '../pipeline/settle.ts';
 import { applyHeaderControls } from './controls.ts';
 import { ClientStream } from './client-stream.ts';
 import { exposed, sendError } from './envelope.ts';
-import { readJsonBody } from './json-body.ts';
-import { readBody } from './read-body.ts';
+import { FormBody } from './form-body.ts';
+import { formFields, readJsonBody } from './json-body.ts';
+import { formParts } from './multipart.ts';
+import { readBody, streamBody } from './read-body.ts';
 import { replyHeaders, type Sent, sendStream, sendWhole } from './respond.ts';
 
 export interface ModelExchange {
@@ -44,6 +46,7 @@ export async function serveModelRoute(exchange: ModelExchange): Promise<void> {
 async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<ModelCall> {
   const { request, facts, path, route, params } = exchange;
   const { kernel } = path.configuration;
+  if (route.encoding === 'multipart') return readFormCall(exchange, dialect);
   const bytes = await readBody(request, { maxBytes: route.maxBodyBytes ?? kernel.maxRequestBytes, timeoutMs: kernel.bodyTimeoutMs });
   const waiting = readJsonBody(bytes);
   const body = waiting instanceof Promise ? await waiting : waiting;
@@ -53,6 +56,21 @@ async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<Mode
   const call = new ModelCall({ facts, path, dialect, body, read });
   facts.useFeatures(() => path.features(facts, () => call.text()));
   return call;
+}
+
+async function readFormCall({ request, facts, path, route, params }: ModelExchange, dialect: Dialect): Promise<ModelCall> {
+  const { kernel } = path.configuration;
+  const limits = { maxBytes: route.maxBodyBytes ?? kernel.maxMultipartBytes, timeoutMs: kernel.bodyTimeoutMs };
+  const form = await FormBody.open(formParts(request, streamBody(request, limits)));
+  try {
+    const read = applyHeaderControls(dialect.read({ fields: form.fields, params, headers: facts.headers }), facts);
+    facts.operation = dialect.operation;
+    facts.tags = read.controls.tags ?? facts.tags;
+    return new ModelCall({ facts, path, dialect, body: formFields(form.fields), read, form });
+  } catch (error) {
+    await form.close();
+    throw error;
+  }
 }
 
 /** Serves a call that has been read, sends what comes and settles it. */
@@ -76,6 +94,7 @@ export async function runCall(call: ModelCall, response: ServerResponse): Promis
     fail(call, sent.error as RutterError, response, stream);
   }
   stream?.close();
+  await call.form?.close();
   await closed(response);
   call.closeAll();
   settle(call, ending(call, sent, response));

@@ -3,6 +3,7 @@
  * cost so far. Guards, caches, wraps and strategies see it as a Call.
  */
 import { type Attempt, type Call, type CallFacts, type ChatRequest, type Controls, type Dialect, type EmbeddingsRequest, type Operation, type Reservation, RutterError, type Usage } from '@rutter/plugin-sdk';
+import type { FormBody } from '../http/form-body.ts';
 import type { JsonBody } from '../http/json-body.ts';
 import { addUsage, nanoCost, picoCost } from './cost.ts';
 import type { Facts } from './facts.ts';
@@ -27,6 +28,8 @@ export interface ModelCallInit {
   readonly dialect: Dialect;
   readonly body: JsonBody;
   readonly read: CallFacts;
+  /** The body is a multipart form, streamed on. */
+  readonly form?: FormBody;
 }
 
 export class ModelCall implements Call {
@@ -40,6 +43,7 @@ export class ModelCall implements Call {
   readonly model: string;
   readonly stream: boolean;
   readonly controls: Controls;
+  readonly form: FormBody | undefined;
   readonly attempts: RunningAttempt[] = [];
   /** The group being served now: the asked one, then fallbacks. */
   group = '';
@@ -78,6 +82,7 @@ export class ModelCall implements Call {
     this.wire = init.dialect;
     this.body = init.body;
     this.read = init.read;
+    this.form = init.form;
     this.operation = init.dialect.operation;
     this.dialect = init.dialect.name;
     this.model = init.read.model;

@@ -1,15 +1,8 @@
 /** Calls that begin inside the gateway: already neutral, with no client's bytes behind them. */
 import { type ChatRequest, type Dialect, type Operation } from '@rutter/plugin-sdk';
-import type { JsonBody } from '../http/json-body.ts';
+import { formFields, type JsonBody } from '../http/json-body.ts';
 
-const empty: JsonBody = {
-  bytes: Buffer.from('{}'),
-  spans: [],
-  fields: Object.freeze({}),
-  fill: (text) => text,
-  write: (value) => JSON.stringify(value),
-  whole: (text) => text,
-};
+const empty = formFields({});
 
 export function neutralDialect(operation: Operation, request: ChatRequest): { readonly wire: Dialect; readonly body: JsonBody } {
   const words = request.messages.map(({ content }) => (typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join('\n'))).join('\n');
