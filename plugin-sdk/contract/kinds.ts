@@ -5,7 +5,7 @@ import type { ChatEvent, ChatReply, ChatRequest } from './chat.ts';
 import type { RutterError } from './errors.ts';
 import type { HostChild } from './host.ts';
 import type { CacheableReply, Call, CallResult, Candidate, Credential, Deployment, Operation, Outcome, Principal, RequestContext, Secret } from './request.ts';
-import type { Embedder, Migration, Reservation, Source, State, Store } from './services.ts';
+import type { Embedder, Migration, Reservation, Services, Source, State, Store } from './services.ts';
 import type { Auth, ChatCodec, Dialect, EmbeddingsCodec, FailureReader, RawCodec } from './wire.ts';
 
 /** Permission names a route may ask for. `public` needs no credential. */
@@ -119,6 +119,8 @@ export interface Facets {
   readonly guard?: Guard;
   readonly observer?: Observer;
   readonly provider?: Provider;
+  /** What the manifest's `provides` names. A `store`, `state` or `embedder` is its service itself and need not stand here. */
+  readonly services?: Readonly<Partial<Services>>;
 }
 
 export interface Protocol {
