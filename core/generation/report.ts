@@ -1,0 +1,41 @@
+/** What came of a change, for logs, the admin interface and the command line. */
+import type { Diagnostic } from '../config/types.ts';
+
+export interface Change {
+  /** What asked for it: `boot`, `file`, `admin`, `signal`. */
+  readonly source: string;
+}
+
+export interface LeftOut {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: 'failed' | 'quarantined';
+  readonly reason: string;
+  readonly error: string;
+}
+
+export interface ReloadReport {
+  /** False when the change was refused; what was in force stays in force. */
+  readonly ok: boolean;
+  /** False when what was read equals what is in force. */
+  readonly changed: boolean;
+  /** The generation in force afterwards; 0 for none. */
+  readonly generation: number;
+  /** Who asked, several when changes were taken together. */
+  readonly sources: readonly string[];
+  /** Why it was refused, one line each, with file, line and path. */
+  readonly reasons: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** Names of instances set up anew, and of those carried over. */
+  readonly started: readonly string[];
+  readonly kept: readonly string[];
+  /** Instances that failed and whose entries allow that. */
+  readonly leftOut: readonly LeftOut[];
+  readonly durationMs: number;
+}
+
+/** `file:line:column: path: message (found …, expected …)` */
+export function describeDiagnostic({ message, found, expected, place }: Diagnostic): string {
+  const path = place.path === '' ? '' : `${place.path}: `;
+  return `${place.file}:${place.line}:${place.column}: ${path}${message} Found ${found}; expected ${expected}.`;
+}

@@ -1,0 +1,101 @@
+/**
+ * Keeps the definitions of packed texts, each evaluated once per digest and
+ * forgotten when the last instance made from it has gone.
+ *
+ * Invariant: a text is run only if it is the one its manifest names.
+ */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type PluginDefinition, RutterError } from '@rutter/plugin-sdk';
+import { digestOf, evaluatePacked, Trace } from '@rutter/plugin-sdk/pack';
+import type { PluginPackage } from './types.ts';
+
+/** A hold on a definition. */
+export interface Loaded {
+  readonly definition: PluginDefinition;
+  /** Gives it back; twice is harmless. */
+  release(): void;
+}
+
+interface Entry {
+  readonly definition: Promise<PluginDefinition>;
+  readonly trace: Trace;
+  holders: number;
+}
+
+export class Evaluator {
+  readonly #entries = new Map<string, Entry>();
+
+  /** ERR_PLUGIN_INVALID when the package is not packed, was changed since, or its text throws. */
+  async acquire(found: PluginPackage): Promise<Loaded> {
+    // External packages are found from the folder: the same text elsewhere may get others.
+    const identity = JSON.stringify([found.packed?.digest, found.manifest.external.length > 0 ? found.folder : '']);
+    const entry = this.#entries.get(identity) ?? this.#load(found);
+    this.#entries.set(identity, entry);
+    entry.holders += 1;
+    let isHeld = true;
+    const release = () => {
+      if (!isHeld) return;
+      isHeld = false;
+      entry.holders -= 1;
+      if (entry.holders === 0 && this.#entries.get(identity) === entry) this.#entries.delete(identity);
+    };
+    try {
+      return { definition: await entry.definition, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** How many definitions are kept. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A stack trace whose lines lead to sources instead of packed texts. */
+  mapStack(stack: string): string {
+    let mapped = stack;
+    for (const { trace } of this.#entries.values()) mapped = trace.map(mapped);
+    return mapped;
+  }
+
+  #load(found: PluginPackage): Entry {
+    const { packed, manifest } = found;
+    if (packed === undefined) {
+      throw new RutterError(
+        'ERR_PLUGIN_INVALID',
+        `Plugin "${manifest.name}" in ${found.folder} is not packed. Run "npm run build".`,
+      );
+    }
+    const { map } = packed;
+    const trace = new Trace(packed.file, () => (map === undefined ? undefined : readText(map)));
+    return { definition: evaluate(found, packed), trace, holders: 0 };
+  }
+}
+
+async function evaluate(found: PluginPackage, packed: NonNullable<PluginPackage['packed']>): Promise<PluginDefinition> {
+  const text = await readFile(packed.file, 'utf8').catch((cause: unknown) => {
+    throw new RutterError(
+      'ERR_PLUGIN_INVALID',
+      `Found no ${packed.file}, expected the packed text of plugin "${found.manifest.name}".`,
+      { cause },
+    );
+  });
+  if (digestOf(text) !== packed.digest) {
+    throw new RutterError(
+      'ERR_PLUGIN_INVALID',
+      `${packed.file} was changed after it was packed: found digest ${digestOf(text)}, expected ${packed.digest}. Pack it again.`,
+    );
+  }
+  return evaluatePacked({ text, file: packed.file, folder: found.folder, manifest: found.manifest });
+}
+
+/** A map that has gone costs the mapping, not the trace. */
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

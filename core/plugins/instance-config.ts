@@ -1,0 +1,125 @@
+/**
+ * Checks an instance's options against its plugin's schema and hands them over:
+ * defaults filled in, secrets wrapped.
+ *
+ * Problems name the place in the file and never show a value.
+ */
+import { type PluginDefinition, z } from '@rutter/plugin-sdk';
+import { didYouMean } from '@rutter/plugin-sdk/pack';
+import type { Configuration, Diagnostic } from '../config/types.ts';
+import { createSecret } from '../upstream/secret.ts';
+import { type PlannedInstance, Problems, pathBelow, type Settings } from './plan.ts';
+
+interface JsonSchema {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: unknown;
+  readonly items?: JsonSchema;
+  /** Set by `secret()` of the SDK. */
+  readonly secret?: boolean;
+}
+
+export type ConfigResult =
+  | { readonly config: unknown; readonly warnings: readonly Diagnostic[] }
+  | { readonly diagnostics: readonly Diagnostic[] };
+
+type Path = readonly PropertyKey[];
+
+export function configure(
+  planned: PlannedInstance,
+  definition: PluginDefinition,
+  configuration: Configuration,
+): ConfigResult {
+  const schema = z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  const problems = new Problems();
+  const place = (path: Path) => configuration.placeOf(writtenAt(planned, path));
+  const known = Object.keys(schema.properties ?? {});
+  const isDerived = (path: Path) => path.length === 1 && planned.config.derived.includes(String(path[0]));
+  const values: Record<string, unknown> = { ...planned.config.values };
+  for (const { path, siblings } of unknownOptions(schema, values, [])) {
+    const name = String(path.at(-1));
+    const message = `Plugin "${planned.name}" has no option "${name}".${didYouMean(name, siblings)}`;
+    const words = [message, name, siblings.length === 0 ? 'no options' : `one of ${siblings.join(', ')}`] as const;
+    if (!isDerived(path)) problems.error(place(path), words);
+    else {
+      problems.warn(place(path), words);
+      delete values[name];
+    }
+  }
+  const parsed = definition.config.safeParse(wrapSecrets(schema, values));
+  for (const issue of parsed.error?.issues ?? []) {
+    if (issue.code === 'unrecognized_keys' && problems.hasErrors) continue;
+    const option = issue.path.length === 0 ? 'its options' : `option "${issue.path.reduce(pathBelow, '')}"`;
+    problems.error(place(issue.path), [
+      `Plugin "${planned.name}" refuses ${option}: ${issue.message}.`,
+      describeType(issue.path.reduce<unknown>(step, values)),
+      expectation(issue, known),
+    ]);
+  }
+  if (problems.hasErrors) return { diagnostics: problems.found };
+  return { config: parsed.data, warnings: problems.found };
+}
+
+function writtenAt({ config }: PlannedInstance, [key, ...rest]: Path): string {
+  if (key === undefined) return config.base;
+  return rest.reduce<string>(pathBelow, config.paths[String(key)] ?? pathBelow(config.base, key));
+}
+
+/** Options that a schema with a closed list of them does not have, at any depth. */
+function* unknownOptions(
+  schema: JsonSchema,
+  value: unknown,
+  path: Path,
+): Generator<{ readonly path: Path; readonly siblings: readonly string[] }> {
+  if (Array.isArray(value)) {
+    if (schema.items !== undefined)
+      for (const [index, item] of value.entries()) yield* unknownOptions(schema.items, item, [...path, index]);
+    return;
+  }
+  const { properties } = schema;
+  if (!isBlock(value) || schema.type !== 'object' || properties === undefined) return;
+  const isClosed = schema.additionalProperties === undefined || schema.additionalProperties === false;
+  for (const [key, item] of Object.entries(value)) {
+    const inner = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (inner !== undefined) yield* unknownOptions(inner, item, [...path, key]);
+    else if (isClosed) yield { path: [...path, key], siblings: Object.keys(properties) };
+  }
+}
+
+/** Texts where the schema asks for a secret become objects that do not print. */
+function wrapSecrets(schema: JsonSchema | undefined, value: unknown): unknown {
+  if (schema?.secret === true && typeof value === 'string') return createSecret(value);
+  if (Array.isArray(value)) return value.map((item) => wrapSecrets(schema?.items, item));
+  if (!isBlock(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, wrapSecrets(propertyOf(schema, key), item)]),
+  );
+}
+
+function propertyOf(schema: JsonSchema | undefined, key: string): JsonSchema | undefined {
+  const own = schema?.properties;
+  if (own !== undefined && Object.hasOwn(own, key)) return own[key];
+  return isBlock(schema?.additionalProperties) ? (schema.additionalProperties as JsonSchema) : undefined;
+}
+
+const isBlock = (value: unknown): value is Settings =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+const step = (value: unknown, key: PropertyKey): unknown =>
+  typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+
+function describeType(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  const names: Readonly<Record<string, string>> = { string: 'a text', number: 'a number', boolean: 'a switch' };
+  return names[typeof value] ?? 'a block';
+}
+
+function expectation(issue: z.core.$ZodIssue, known: readonly string[]): string {
+  if (issue.code === 'invalid_type') return `a value of type ${issue.expected}`;
+  if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return `at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `at most ${issue.maximum}`;
+  if (issue.code === 'unrecognized_keys') return known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
+  return 'a value that its description allows';
+}
