@@ -28,14 +28,21 @@ const valueBytes = 16;
 /** Insert statements by table and columns, numbered so that a row need not carry its own. */
 export class Shapes {
   readonly #numbers = new Map<string, Map<string, number>>();
+  /** By the array of columns itself: callers mostly pass the same one, and joining it costs more than the row. */
+  readonly #recent = new WeakMap<readonly string[], { readonly table: string; readonly number: number }>();
   #count = 0;
 
   /** The number of the statement; a new one is added to the batch that first uses it. */
   numberOf(table: string, columns: readonly string[], batch: Batch): number {
-    const ofTable = this.#numbers.get(table) ?? new Map<string, number>();
+    const recent = this.#recent.get(columns);
+    if (recent?.table === table) return recent.number;
     const name = columns.join();
-    const known = ofTable.get(name);
-    if (known !== undefined) return known;
+    const number = this.#numbers.get(table)?.get(name) ?? this.#add(table, columns, batch);
+    this.#recent.set(columns, { table, number });
+    return number;
+  }
+
+  #add(table: string, columns: readonly string[], batch: Batch): number {
     if (this.#count >= maxShapes) {
       throw new RutterError(
         'ERR_PLUGIN_INVALID',
@@ -43,7 +50,8 @@ export class Shapes {
       );
     }
     const shape = { number: ++this.#count, sql: insertInto(table, columns) };
-    this.#numbers.set(table, ofTable.set(name, shape.number));
+    const ofTable = this.#numbers.get(table) ?? new Map<string, number>();
+    this.#numbers.set(table, ofTable.set(columns.join(), shape.number));
     batch.shapes.push(shape);
     return shape.number;
   }

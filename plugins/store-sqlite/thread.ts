@@ -192,10 +192,10 @@ function bindable(values: readonly SqlValue[]): (SqlValue | bigint)[] {
   return values.map((value) => (typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value));
 }
 
-const parts = [connect, perform, inTransaction, appendRows, runStatement, readRows, migrate, prepared, bindable, serve];
+const parts = [connect, perform, inTransaction, appendRows, runStatement, readRows, migrate, prepared, bindable];
 
 // Bundlers that keep names wrap functions in a call of `__name`, which a thread has to know.
-const source = `const __name = (value) => value;\n${parts.join('\n')}\n${serve.name}();`;
+const source = `const __name = (value) => value;\n${parts.join('\n')}\n(${serve})();`;
 
 /** A thread that does one task at a time. */
 export interface Thread {
