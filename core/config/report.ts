@@ -2,7 +2,7 @@
  * Collects everything wrong with a configuration, so that one reading tells
  * it all. Bounded: a broken generator must not fill the memory with messages.
  */
-import { describe } from './secrets.ts';
+import { describe, describeName } from './secrets.ts';
 import { formatPath, type Path, type Spot, type Tree } from './tree.ts';
 import type { Diagnostic } from './types.ts';
 
@@ -30,7 +30,7 @@ export class Report {
   /** A node that is reached twice, through an alias, is reported at each path, once. */
   add({ severity, path, spot, message, found, expected }: Finding): void {
     if (severity === 'error') this.#hasErrors = true;
-    const place = { file: spot.file, line: spot.line, column: spot.column, path: formatPath(path) };
+    const place = { file: spot.file, line: spot.line, column: spot.column, path: formatPath(path.map(shownStep)) };
     const identity = JSON.stringify([place, severity, message]);
     if (this.#seen.has(identity)) return;
     if (this.#found.length >= mostDiagnostics) {
@@ -66,4 +66,9 @@ export class Report {
       { ...last, severity, message, found: `${mostDiagnostics + this.#left} findings`, expected: 'fewer' },
     ];
   }
+}
+
+/** A key that looks like a secret is one that got into the wrong place. */
+function shownStep(step: string | number): string | number {
+  return typeof step === 'number' ? step : describeName(step);
 }

@@ -12,7 +12,7 @@ const priceName = /_cost(_|$)/;
 /** Blocks whose values may be secrets under any name. */
 const secretBlocks = new Set(['environment_variables', 'extra_headers', 'credential_values', 'headers']);
 const secretText =
-  /^(sk|pk|rk|xox[a-z]|gh[a-z]|hf|AKIA|ASIA|AIza|ya29|eyJ|Bearer)[-_. A-Za-z0-9]{6,}|:\/\/[^/\s]*@|-----BEGIN/;
+  /\b(sk|pk|rk|hf|gh[a-z]|xox[a-z]|glpat)[-_][\w-]{6,}|\b(AKIA|ASIA)[A-Z0-9]{12,}|\bAIza[\w-]{20,}|\bya29\.|\beyJ[\w-]{10,}|\bBearer\s+\S{6,}|:\/\/[^/\s]*@|-----BEGIN/;
 const shownLength = 60;
 
 /** Whether a key of this name holds a secret. */

@@ -29,6 +29,8 @@ export const mostDepth = 64;
 export const mostValues = 400_000;
 
 const mostProblems = 50;
+const shownDepth = 8;
+const sensibleKey = /^[\w.*/-]{1,64}$/;
 const refusedKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** The file's root block; undefined when it has none, which has then been reported. */
@@ -52,7 +54,7 @@ export function parseText(file: string, text: string, report: Report): Block | u
   const reader = new Reader({ file, lines, report });
   for (const problem of worthTelling(document)) {
     const severity = problem.code === 'TAG_RESOLVE_FAILED' ? 'warning' : 'error';
-    const path = severity === 'error' ? pathAt(document.contents, problem.pos[0]) : [];
+    const path = problem.code === 'MULTIPLE_DOCS' ? [] : pathAt(document.contents, problem.pos[0]).slice(0, shownDepth);
     report.add({ severity, path, spot: reader.spotAt(problem.pos[0]), ...syntaxMessage(problem, text) });
   }
   if (document.errors.length > 0) return undefined;
@@ -84,7 +86,9 @@ function pathAt(node: unknown, offset: number): Path {
   if (isMap(node)) {
     for (const { key, value } of node.items.toReversed()) {
       if (!isScalar(key) || (key.range?.[0] ?? Number.POSITIVE_INFINITY) > offset) continue;
-      return [String(key.value), ...pathAt(value, offset)];
+      const name = String(key.value);
+      // Where a colon is missing, a key may hold a whole line.
+      return sensibleKey.test(name) ? [name, ...pathAt(value, offset)] : [];
     }
   } else if (isSeq(node)) {
     const index = node.items.findLastIndex((item) => startOf(item) <= offset);
@@ -109,6 +113,8 @@ class Reader {
   readonly #anchors = new Map<string, Node>();
   readonly #open = new Set<Node>();
   #values = 0;
+  /** The outermost alias being followed. */
+  #alias: { readonly path: Path; readonly spot: Spot } | undefined;
   isExhausted = false;
 
   constructor(origin: Origin) {
@@ -146,14 +152,15 @@ class Reader {
     this.#values += 1;
     if (this.#values > mostValues) {
       this.isExhausted = true;
-      this.#error(path, spot, [
+      const at = this.#alias ?? { path: path.slice(0, shownDepth), spot };
+      this.#error(at.path, at.spot, [
         'The file holds too many values once its aliases are followed.',
         `more than ${mostValues}`,
         `at most ${mostValues}`,
       ]);
     } else if (path.length > mostDepth) {
       this.isExhausted = true;
-      this.#error(path.slice(0, 8), spot, [
+      this.#error(path.slice(0, shownDepth), spot, [
         'The file is nested too deeply.',
         `more than ${mostDepth} levels`,
         `at most ${mostDepth} levels`,
@@ -179,7 +186,11 @@ class Reader {
       ]);
     }
     // Places lead to the anchor: that is where the value can be mended.
-    return this.tree(target, path);
+    const outer = this.#alias;
+    this.#alias ??= { path, spot };
+    const tree = this.tree(target, path);
+    this.#alias = outer;
+    return tree;
   }
 
   #list(node: YAMLSeq, path: Path, spot: Spot): List {
