@@ -12,6 +12,8 @@ import type { AddressGuard } from './addresses.ts';
 import { connectFailure, connectTimeoutFailure } from './failures.ts';
 
 const keepAliveProbeMs = 60_000;
+/** Node's timers take no more; they would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
 const readAheadBytes = 64 * 1024;
 
 export class Connector {
@@ -70,7 +72,10 @@ export class Connector {
       socket.destroy();
       callback(connectFailure(error, this.origin), null);
     };
-    const timer = setTimeout(() => fail(connectTimeoutFailure(this.origin, timeoutMs)), timeoutMs);
+    const timer = setTimeout(
+      () => fail(connectTimeoutFailure(this.origin, timeoutMs)),
+      Math.min(timeoutMs, longestTimerMs),
+    );
     socket.setNoDelay(true).setKeepAlive(true, keepAliveProbeMs);
     // Stays on for the life of the socket: an error between two requests must not be an uncaught one.
     socket.on('error', fail);

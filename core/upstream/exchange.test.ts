@@ -74,6 +74,26 @@ describe('a complete exchange', () => {
     expect(heard.error?.message).not.toContain('sk-123');
   });
 
+  it('takes a reply that comes before the body has been sent, and goes on with the next exchange', async () => {
+    const url = await serveHttp((request, response) => {
+      if (request.url === '/large') response.writeHead(413).end('no');
+      else request.resume().on('end', () => response.end('ok'));
+    });
+    async function* endless() {
+      while (true) {
+        yield Buffer.alloc(64 * 1024);
+        await delay(1);
+      }
+    }
+    const upstream = upstreamWith({ connections: 1 });
+    const [large, small] = await Promise.all([
+      run(upstream, `${url}/large`, { body: endless() }),
+      run(upstream, `${url}/small`),
+    ]);
+    expect([large.status, large.text]).toEqual([413, 'no']);
+    expect(small.text).toBe('ok');
+  });
+
   it('hands a redirect over as it is and follows nothing', async () => {
     let visits = 0;
     const url = await serveHttp((_request, response) => {
