@@ -8,10 +8,15 @@ export interface Change {
 
 export interface LeftOut {
   readonly name: string;
+  readonly plugin: string;
   readonly kind: string;
+  readonly version: string;
+  readonly digest: string;
   readonly state: 'failed' | 'quarantined';
   readonly reason: string;
   readonly error: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
 }
 
 export interface ReloadReport {
@@ -37,5 +42,6 @@ export interface ReloadReport {
 /** `file:line:column: path: message (found …, expected …)` */
 export function describeDiagnostic({ message, found, expected, place }: Diagnostic): string {
   const path = place.path === '' ? '' : `${place.path}: `;
-  return `${place.file}:${place.line}:${place.column}: ${path}${message} Found ${found}; expected ${expected}.`;
+  const where = place.file === '' ? '' : `${place.file}:${place.line}:${place.column}: `;
+  return `${where}${path}${message} Found ${found}; expected ${expected}.`;
 }

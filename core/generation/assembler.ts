@@ -1,0 +1,142 @@
+/**
+ * Makes one generation, or says why there is none: read, set up, compile.
+ *
+ * Invariant: an assembly that fails has given back everything it took.
+ */
+import { RutterError } from '@rutter/plugin-sdk';
+import type { DependencyContainer } from 'tsyringe';
+import type { Configuration, Diagnostic } from '../config/types.ts';
+import type { Evaluator } from '../plugins/evaluate.ts';
+import type { KernelServices } from '../plugins/kernel-services.ts';
+import type { ComposedInstance } from '../plugins/plan.ts';
+import type { PluginInstance } from '../plugins/types.ts';
+import { Attempt, type Quarantine } from './attempt.ts';
+import { within } from './deadline.ts';
+import { Generation } from './generation.ts';
+import type { InstanceTable } from './instance-table.ts';
+import type { CompositionReader } from './read-composition.ts';
+import type { LeftOut, ReloadReport } from './report.ts';
+import type { Deadlines, Remote } from './running.ts';
+import { createChild } from './tokens.ts';
+
+/** What a request path is compiled from. */
+export interface BuildParts {
+  readonly number: number;
+  readonly configuration: Configuration;
+  /** In order of the hooks. */
+  readonly instances: readonly PluginInstance[];
+  readonly container: DependencyContainer;
+  /** A service of an instance or of the kernel; undefined for none. */
+  service(name: string): unknown;
+}
+
+export interface AssemblerOptions<P> {
+  readonly root: DependencyContainer;
+  readonly kernel: KernelServices;
+  readonly reader: CompositionReader;
+  readonly evaluator: Evaluator;
+  readonly table: InstanceTable;
+  readonly deadlines: Deadlines;
+  readonly required: readonly string[];
+  readonly supervise: ((instance: ComposedInstance, key: string) => Promise<Remote>) | undefined;
+  build(parts: BuildParts): P | Promise<P>;
+}
+
+/** A generation with what is known of its making. */
+export interface Live<P> {
+  readonly generation: Generation<P>;
+  /** Equal for generations between which nothing changes for a request. */
+  readonly identity: string;
+  readonly leftOut: readonly LeftOut[];
+}
+
+export interface Assembly<P> {
+  /** Undefined when it was refused, or when nothing changed. */
+  readonly live: Live<P> | undefined;
+  readonly outcome: Pick<ReloadReport, 'diagnostics' | 'started' | 'kept' | 'leftOut'>;
+}
+
+const mostQuarantined = 64;
+
+export class Assembler<P> {
+  readonly #options: AssemblerOptions<P>;
+  readonly #quarantine: Quarantine;
+
+  constructor(options: AssemblerOptions<P>) {
+    this.#options = options;
+    this.#quarantine = createQuarantine();
+  }
+
+  /** `current` is what is in force: equal to it, nothing is made. */
+  async assemble(number: number, current: Live<P> | undefined): Promise<Assembly<P>> {
+    const read = await this.#options.reader.read().catch((error: unknown) => ({ diagnostics: [diagnosticOf(error)] }));
+    if ('diagnostics' in read) return refused(read.diagnostics);
+    const attempt = new Attempt({ ...this.#options, quarantine: this.#quarantine }, read);
+    if (
+      current !== undefined &&
+      current.identity === attempt.identity &&
+      current.leftOut.every(({ state }) => state === 'quarantined')
+    ) {
+      const names = read.composition.instances.map(({ name }) => name);
+      return {
+        live: undefined,
+        outcome: { diagnostics: attempt.warnings, started: [], kept: names, leftOut: current.leftOut },
+      };
+    }
+    try {
+      const live = (await attempt.setUpAll()) ? await this.#compile(number, attempt) : undefined;
+      const { started, kept, leftOut, warnings, problems } = attempt;
+      if (live !== undefined) return { live, outcome: { diagnostics: warnings, started, kept, leftOut } };
+      await attempt.giveUp();
+      return refused([...problems, ...warnings]);
+    } catch (error) {
+      await attempt.giveUp();
+      return refused([diagnosticOf(error)]);
+    }
+  }
+
+  async #compile(number: number, attempt: Attempt): Promise<Live<P>> {
+    const { root, kernel, table, deadlines, build } = this.#options;
+    const { configuration, identity, leftOut, held } = attempt;
+    const instances = attempt.views();
+    const container = createChild(root, configuration, instances);
+    const parts: BuildParts = { number, configuration, instances, container, service: (name) => attempt.service(name) };
+    const late = `The request path of generation ${number} took longer to compile`;
+    const path = await within(() => build(parts), { clock: kernel.clock, ms: deadlines.setupMs, late });
+    const end = () => table.release(held);
+    const generation = new Generation<P>({
+      number,
+      configuration,
+      instances,
+      container,
+      path,
+      clock: kernel.clock,
+      end,
+    });
+    return { generation, identity, leftOut };
+  }
+}
+
+function refused<P>(diagnostics: readonly Diagnostic[]): Assembly<P> {
+  return { live: undefined, outcome: { diagnostics, started: [], kept: [], leftOut: [] } };
+}
+
+/** Bounded; the oldest is tried again. */
+function createQuarantine(): Quarantine {
+  const reasons = new Map<string, string>();
+  return {
+    reasonFor: (key) => reasons.get(key),
+    add(key, reason) {
+      const [oldest] = reasons.keys();
+      if (reasons.size >= mostQuarantined && oldest !== undefined) reasons.delete(oldest);
+      reasons.set(key, reason);
+    },
+  };
+}
+
+/** Something thrown on the way, as a diagnostic that has no better place. */
+function diagnosticOf(error: unknown): Diagnostic {
+  const { message, code } = RutterError.from(error);
+  const place = { file: '', line: 1, column: 1, path: '' };
+  return { severity: 'error', message, found: code, expected: 'a composition that can be read and compiled', place };
+}

@@ -1,0 +1,245 @@
+/**
+ * Keeps the current generation: builds the next beside it, swaps one
+ * reference, drains the last behind it.
+ *
+ * Invariant: a change that fails changes nothing; at most eight generations
+ * live at once.
+ */
+import { join } from 'node:path';
+import { type KernelEvent, RutterError } from '@rutter/plugin-sdk';
+import type { DependencyContainer } from 'tsyringe';
+import type { Distribution } from '../plugins/distribution.ts';
+import { Evaluator } from '../plugins/evaluate.ts';
+import type { KernelServices } from '../plugins/kernel-services.ts';
+import { PackCache } from '../plugins/pack-cache.ts';
+import type { ComposedInstance } from '../plugins/plan.ts';
+import { Assembler, type BuildParts, type Live } from './assembler.ts';
+import { ChangeQueue, type Waiting } from './change-queue.ts';
+import type { Generation } from './generation.ts';
+import { InstanceTable } from './instance-table.ts';
+import { type InstanceRow, listInstances } from './list.ts';
+import { CompositionReader, type ReadConfiguration } from './read-composition.ts';
+import { type Change, describeDiagnostic, type ReloadReport } from './report.ts';
+import { type Deadlines, type Remote, traced } from './running.ts';
+import { kernelToken } from './tokens.ts';
+
+export type { BuildParts } from './assembler.ts';
+
+export interface KeeperOptions<P> {
+  /** Made by `createRoot`. */
+  readonly root: DependencyContainer;
+  readonly readConfiguration: ReadConfiguration;
+  readonly distribution: Distribution | undefined;
+  /** Compiles the request path; throws to refuse the composition. */
+  build(parts: BuildParts): P | Promise<P>;
+  onEvent?(event: KernelEvent): void;
+  /** Services the kernel cannot do without; `state` and `store` when absent. */
+  readonly required?: readonly string[];
+  /** 10,000 ms to set up, 5,000 to say it is healthy, 10,000 to dispose when absent. */
+  readonly deadlines?: Partial<Deadlines>;
+  /** 8 when absent. */
+  readonly maxGenerations?: number;
+  /** In a worker beside others: reaches an instance of a plugin that is `shared`, which runs in the supervisor. */
+  readonly supervise?: (instance: ComposedInstance, key: string) => Promise<Remote>;
+}
+
+/** A generation that is ready and not yet in force, or the report why there is none. */
+export interface Prepared<P> {
+  readonly report: ReloadReport;
+  /** Undefined when the change was refused or changes nothing. */
+  readonly generation: Generation<P> | undefined;
+}
+
+interface Open<P> {
+  readonly live: Live<P> | undefined;
+  /** Ends its turn. */
+  end(): void;
+  readonly expiry: AbortController;
+}
+
+/** How long a prepared generation may wait for its commit. */
+const preparedMs = 60_000;
+const defaultDeadlines: Deadlines = { setupMs: 10_000, smokeMs: 5000, disposeMs: 10_000 };
+
+export class GenerationKeeper<P> {
+  readonly #options: KeeperOptions<P>;
+  readonly #kernel: KernelServices;
+  readonly #evaluator = new Evaluator();
+  readonly #reader: CompositionReader;
+  readonly #assembler: Assembler<P>;
+  readonly #queue: ChangeQueue<ReloadReport>;
+  readonly #open = new Map<Prepared<P>, Open<P>>();
+  readonly #live = new Set<Live<P>>();
+  #current: Live<P> | undefined;
+  #number = 0;
+  #isClosed = false;
+
+  constructor(options: KeeperOptions<P>) {
+    const { root, readConfiguration, distribution, supervise, required = ['state', 'store'] } = options;
+    const kernel = root.resolve(kernelToken);
+    const { clock, dataFolder, provides: provided } = kernel;
+    this.#options = options;
+    this.#kernel = kernel;
+    const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock });
+    this.#reader = new CompositionReader({ readConfiguration, distribution, cache, dataFolder, provided, required });
+    this.#assembler = new Assembler<P>({
+      root,
+      kernel,
+      required,
+      supervise,
+      reader: this.#reader,
+      evaluator: this.#evaluator,
+      table: new InstanceTable(kernel),
+      deadlines: { ...defaultDeadlines, ...options.deadlines },
+      build: (parts) => options.build(parts),
+    });
+    this.#queue = new ChangeQueue({
+      now: () => clock.now(),
+      ready: () => this.#slot(),
+      run: async (sources) => this.#finish(await this.#prepare(sources)),
+    });
+  }
+
+  /** The generation in force; undefined before the first and after `close`. */
+  get current(): Generation<P> | undefined {
+    return this.#current?.generation;
+  }
+
+  /** Generations not yet drained, oldest first. */
+  get live(): readonly Generation<P>[] {
+    return Array.from(this.#live, ({ generation }) => generation);
+  }
+
+  /** A change that waits for its turn, or for an old generation to drain. */
+  get waiting(): Waiting | undefined {
+    return this.#queue.waiting;
+  }
+
+  /** Files and folders whose change may change the composition, as of the last reading. */
+  get watched(): { readonly files: readonly string[]; readonly folders: readonly string[] } {
+    return this.#reader.watched;
+  }
+
+  /** Reads everything anew and puts it in force. What is wrong is told in the report, not thrown. */
+  apply(change: Change): Promise<ReloadReport> {
+    return this.#queue.add(change.source);
+  }
+
+  /** As {@link apply}, but leaves the swap to `commit` or `abort`, one of which must follow within a minute. */
+  async prepare(change: Change): Promise<Prepared<P>> {
+    const end = await this.#queue.turn();
+    try {
+      await this.#slot();
+      const { report, live } = await this.#prepare([change.source]);
+      const prepared: Prepared<P> = { report, generation: live?.generation };
+      const expiry = new AbortController();
+      this.#open.set(prepared, { live, end, expiry });
+      void this.#kernel.clock.sleep(preparedMs, expiry.signal).then(
+        () => this.abort(prepared),
+        () => {},
+      );
+      return prepared;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** Puts a prepared generation in force. ERR_KERNEL_INTERNAL when it was refused, aborted, or waited too long. */
+  commit(prepared: Prepared<P>): ReloadReport {
+    const open = prepared.report.ok ? this.#take(prepared) : undefined;
+    if (open === undefined)
+      throw new RutterError(
+        'ERR_KERNEL_INTERNAL',
+        'Found no prepared generation to commit: it was refused, aborted, or waited too long.',
+      );
+    const report = this.#finish({ report: prepared.report, live: open.live });
+    open.end();
+    return report;
+  }
+
+  /** Gives a prepared generation up; nothing of it is left. */
+  async abort(prepared: Prepared<P>): Promise<void> {
+    const open = this.#take(prepared);
+    if (open === undefined) return;
+    await open.live?.generation.retire(0);
+    open.end();
+  }
+
+  /** Takes the current generation out of service; resolves when all have drained. */
+  async close(drainMs: number): Promise<void> {
+    this.#isClosed = true;
+    this.#current = undefined;
+    await Promise.all([...this.#open.keys()].map((prepared) => this.abort(prepared)));
+    await Promise.all(this.live.map((generation) => generation.retire(drainMs)));
+  }
+
+  /** Every instance that runs, and those left out of the current generation. */
+  list(): readonly InstanceRow[] {
+    return listInstances(this.live, this.#current);
+  }
+
+  /** An error's trace with the lines of plugins' sources in place of packed ones. */
+  describeError(error: unknown): string {
+    return traced(this.#evaluator, error);
+  }
+
+  async #prepare(
+    sources: readonly string[],
+  ): Promise<{ readonly report: ReloadReport; readonly live: Live<P> | undefined }> {
+    const { clock } = this.#kernel;
+    const startedMs = clock.monotonic();
+    const { live, outcome } = await this.#assembler.assemble(this.#number + 1, this.#current);
+    const errors = outcome.diagnostics.filter(({ severity }) => severity === 'error');
+    const report: ReloadReport = {
+      ...outcome,
+      ok: errors.length === 0,
+      changed: live !== undefined,
+      generation: this.#number,
+      sources,
+      reasons: errors.map(describeDiagnostic),
+      durationMs: clock.monotonic() - startedMs,
+    };
+    if (!report.ok) this.#emit({ type: 'reload-refused', reasons: report.reasons });
+    return { report, live };
+  }
+
+  /** The swap: one reference. */
+  #finish({ report, live }: { readonly report: ReloadReport; readonly live: Live<P> | undefined }): ReloadReport {
+    if (live === undefined) return report;
+    const { generation } = live;
+    if (this.#isClosed) {
+      void generation.retire(0);
+      return { ...report, ok: false, changed: false, reasons: ['The gateway is stopping.'] };
+    }
+    const before = this.#current;
+    this.#number = generation.number;
+    this.#live.add(live);
+    this.#current = live;
+    void generation.settled.then(() => {
+      this.#live.delete(live);
+      this.#emit({ type: 'generation-retired', generation: generation.number });
+    });
+    this.#emit({ type: 'generation-started', generation: generation.number });
+    void before?.generation.retire(generation.configuration.kernel.drainMs);
+    return { ...report, generation: generation.number };
+  }
+
+  #take(prepared: Prepared<P>): Open<P> | undefined {
+    const open = this.#open.get(prepared);
+    this.#open.delete(prepared);
+    open?.expiry.abort();
+    return open;
+  }
+
+  /** Resolves when one more generation may live: every old one ends at its drain deadline at the latest. */
+  async #slot(): Promise<void> {
+    const most = this.#options.maxGenerations ?? 8;
+    while (this.#live.size >= most)
+      await Promise.race(this.live.filter(({ isRetired }) => isRetired).map(({ settled }) => settled));
+  }
+
+  #emit(event: KernelEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
