@@ -6,7 +6,7 @@
  */
 import { deploymentBlock, modelInfoBlock, parametersBlock } from './keys/deployment-keys.ts';
 import { generalBlock } from './keys/general-keys.ts';
-import { honoured, type KeyBlock, later } from './keys/key.ts';
+import { honoured, type KeyBlock, kept, later } from './keys/key.ts';
 import { cacheBlock, litellmBlock } from './keys/litellm-keys.ts';
 import { allowedFailsPolicyBlock, retryPolicyBlock, routerBlock } from './keys/router-keys.ts';
 
@@ -43,6 +43,7 @@ const rootBlock: KeyBlock = {
     callback_settings: later('map', 'Options of observers.'),
     search_tools: later('list', 'Providers of search.'),
   },
+  families: [{ pattern: /^x-/, key: kept('any', 'A place for anchors; nothing reads it.') }],
 };
 
 const pluginBlock: KeyBlock = {

@@ -214,6 +214,7 @@ const failures: Readonly<Record<string, readonly [string, string]>> = {
   ENOENT: ['The file does not exist.', 'no such file'],
   EISDIR: ['The path names a folder.', 'a folder'],
   EACCES: ['The file may not be read.', 'no permission'],
+  ERR_ENCODING_INVALID_ENCODED_DATA: ['The file cannot be read as text.', 'bytes that are not UTF-8'],
   ENOTDIR: ['The file does not exist.', 'a file where a folder was expected'],
 };
 
@@ -223,7 +224,7 @@ function failureOf(error: unknown): readonly [string, string] {
     failures[code] ??
     (error instanceof TooLarge
       ? ['The file is too large.', `more than ${mostBytes} bytes`]
-      : ['The file cannot be read as text.', code || 'bytes that are not UTF-8'])
+      : ['The file cannot be read as text.', code || 'no reason given'])
   );
 }
 
