@@ -7,4 +7,4 @@ export type { KnownNames, ReadConfiguration } from './read-composition.ts';
 export { type Change, describeDiagnostic, type LeftOut, type ReloadReport } from './report.ts';
 export type { Remote } from './running.ts';
 export { configurationToken, createRoot, kernelToken, kindToken } from './tokens.ts';
-export { FileWatcher, type WatchedPaths, type WatcherOptions } from './watch.ts';
+export { FileWatcher, type WatchedPaths, type WatcherOptions, watchComposition } from './watch.ts';

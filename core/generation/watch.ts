@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@rutter/plugin-sdk';
 import { sourceFiles, statOrNothing } from '../plugins/source-files.ts';
 
@@ -19,7 +20,7 @@ export interface WatchedPaths {
 }
 
 export interface WatcherOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep'>;
   /** Asked before every look: what is read may itself change what matters. */
   paths(): WatchedPaths;
   onChange(): void;
@@ -27,6 +28,28 @@ export interface WatcherOptions {
   onFault?(error: unknown): void;
   readonly pollMs?: number;
   readonly stillMs?: number;
+}
+
+export interface CompositionWatch {
+  watched(): WatchedPaths;
+  /** Called once for each change; the next look waits for no answer. */
+  changed(): unknown;
+  onFault?(error: unknown): void;
+  readonly clock?: Pick<Clock, 'sleep'>;
+}
+
+const systemClock: Pick<Clock, 'sleep'> = {
+  sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+};
+
+/** Watches what a composition was read from, from now on. */
+export function watchComposition({ watched, changed, onFault = () => {}, clock = systemClock }: CompositionWatch): {
+  close(): void;
+} {
+  const onChange = () => void Promise.resolve().then(changed).catch(onFault);
+  const watcher = new FileWatcher({ clock, paths: watched, onChange, onFault });
+  watcher.start().catch(onFault);
+  return watcher;
 }
 
 const mostWatchers = 256;
