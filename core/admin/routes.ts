@@ -1,5 +1,6 @@
 /** The kernel's own routes: probes, real health, composition, reload. */
 import { type HandlerRoute, type RouteReply, RutterError } from '@rutter/plugin-sdk';
+import type { ReloadReport } from '../generation/report.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { checkDeployments } from './health.ts';
 
@@ -9,7 +10,7 @@ export interface AdminParts {
   isDraining(): boolean;
   plugins(): unknown;
   routes(): unknown;
-  reload(): Promise<{ readonly applied: boolean; readonly generation: number; readonly reasons: readonly string[]; readonly waiting: boolean }>;
+  reload(source: string): Promise<ReloadReport>;
 }
 
 type Handler = HandlerRoute['handler'];
@@ -22,8 +23,9 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
   const liveliness: Handler = () => ({ headers: { 'content-type': 'application/json' }, body: '"I\'m alive!"' });
   const ready: Handler = () => readiness(parts);
   const reload: Handler = async () => {
-    const report = await parts.reload();
-    return { status: report.applied ? 200 : report.waiting ? 202 : 409, body: { status: report.applied ? 'applied' : report.waiting ? 'waiting' : 'refused', generation: report.generation, reasons: report.reasons } };
+    const report = await parts.reload('admin');
+    const { ok, changed, generation, reasons, started, kept, leftOut, durationMs } = report;
+    return { status: ok ? 200 : 409, body: { status: !ok ? 'refused' : changed ? 'applied' : 'unchanged', generation, reasons, started, kept, leftOut, durationMs } };
   };
   return [
     get('/_health/live', 'public', alive),

@@ -8,14 +8,14 @@ const slotMs = 1000;
 const floor = 10;
 
 export class RetryBudget {
-  readonly #share: number;
+  /** Retries as a share of first tries; the configuration may change it. */
+  share = 0.2;
   readonly #now: () => number;
   readonly #tries = new Array<number>(slots).fill(0);
   readonly #retries = new Array<number>(slots).fill(0);
   #slot = 0;
 
-  constructor(share: number, now: () => number) {
-    this.#share = share;
+  constructor(now: () => number) {
     this.#now = now;
     this.#slot = Math.floor(now() / slotMs);
   }
@@ -29,7 +29,7 @@ export class RetryBudget {
   take(): boolean {
     this.#turn();
     const spent = sum(this.#retries);
-    if (spent >= Math.max(floor, this.#share * sum(this.#tries))) return false;
+    if (spent >= Math.max(floor, this.share * sum(this.#tries))) return false;
     this.#retries[this.#slot % slots] = (this.#retries[this.#slot % slots] as number) + 1;
     return true;
   }

@@ -25,6 +25,7 @@ interface Prepared {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
   readonly body: Buffer | string | Promise<Buffer> | AsyncIterable<Uint8Array>;
+  readonly stream: boolean;
   readonly form: TransferForm;
   readonly plan: Pick<TransferPlan, 'relay' | 'framing' | 'reader' | 'decode'>;
   readonly dropped: readonly string[];
@@ -38,12 +39,12 @@ export async function startTransfer(call: ModelCall, target: Target, change: Par
   const written = prepared.body;
   const body = written instanceof Promise ? await written : written;
   const url = address(target, prepared);
-  const headers = upstreamHeaders(call, target, prepared.headers);
+  const headers = upstreamHeaders(call, target, prepared);
   const signable = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
   const signed = call.path.services.authenticator.apply(target.auth, { url, method: prepared.method, headers, body: signable }, credentials(target));
   const signedUrl = (signed instanceof Promise ? await signed : signed) ?? url;
   const transfer = new Transfer(
-    { ...prepared.plan, stream: call.stream && call.operation !== 'embeddings', failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders), timers: timers(call, target) },
+    { ...prepared.plan, stream: prepared.stream, failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders), timers: timers(call, target) },
     call.path.services.watchdog,
   );
   send(call, target, { url: signedUrl, method: prepared.method, headers, body }, transfer);
@@ -87,11 +88,11 @@ function address(target: Target, prepared: Prepared): string {
   return `${url}${url.includes('?') ? '&' : '?'}${new URLSearchParams(prepared.query)}`;
 }
 
-function upstreamHeaders(call: ModelCall, target: Target, own: Readonly<Record<string, string>> | undefined): Record<string, string> {
+function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own }: Prepared): Record<string, string> {
   const { facts } = call;
   const headers: Record<string, string> = {
     'content-type': 'application/json',
-    accept: call.stream ? 'text/event-stream' : 'application/json',
+    accept: stream ? 'text/event-stream' : 'application/json',
     'user-agent': `rutter/${call.path.services.version}`,
     'x-request-id': facts.id,
     traceparent: traceparent(facts.traceId, spanId(), facts.trace.flags),
@@ -147,6 +148,7 @@ function passed(call: ModelCall, target: Target, pass: (input: PassInput) => Pas
     method: 'POST',
     headers: call.form ? { ...request.headers, 'content-type': call.form.contentType } : request.headers,
     body,
+    stream: call.stream && call.operation !== 'embeddings',
     form: 'bytes',
     plan: { ...plan, framing: 'sse', reader: undefined },
     dropped: [],
@@ -156,13 +158,16 @@ function passed(call: ModelCall, target: Target, pass: (input: PassInput) => Pas
 function translated(call: ModelCall, target: Target, codec: ChatCodec, change: Partial<ChatRequest> | undefined): Prepared {
   const { deployment } = target;
   const asked = withDefaults(call, target);
-  const request: ChatRequest = { ...asked, ...change, model: deployment.model, stream: call.stream };
-  const context: CodecContext = { deployment, stream: call.stream, request };
+  // A loop may ask for whole drafts although the client reads a stream, or the other way round.
+  const stream = change?.stream ?? call.stream;
+  const request: ChatRequest = { ...asked, ...change, model: deployment.model, stream };
+  const context: CodecContext = { deployment, stream, request };
   const upstream = codec.request({ ...request, deployment });
   return {
     ...common(call, target, upstream),
-    form: call.stream ? 'events' : 'chat-reply',
-    plan: { relay: undefined, framing: codec.framing, reader: call.stream ? codec.events(context) : undefined, decode: chatDecoder(codec, context) },
+    stream,
+    form: stream ? 'events' : 'chat-reply',
+    plan: { relay: undefined, framing: codec.framing, reader: stream ? codec.events(context) : undefined, decode: chatDecoder(codec, context) },
   };
 }
 
@@ -194,6 +199,7 @@ function embeddings(call: ModelCall, target: Target, isAsItCame: boolean): Prepa
   const upstream = codec.request({ ...call.embeddings(), model: target.deployment.model, deployment: target.deployment });
   return {
     ...common(call, target, upstream),
+    stream: false,
     form: 'embeddings-reply',
     plan: {
       relay: undefined,

@@ -82,7 +82,7 @@ export const blocks = {
   general_settings: generalBlock,
 } as const satisfies Readonly<Record<string, KeyBlock>>;
 
-export type BlockName = keyof typeof blocks;
+type BlockName = keyof typeof blocks;
 
 /** The description of a block; throws for a name that the table does not have, which is a mistake in the table. */
 export function blockNamed(name: string | undefined): KeyBlock {

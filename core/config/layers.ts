@@ -23,7 +23,7 @@ import {
   without,
 } from './tree.ts';
 
-export const mostFiles = 32;
+const mostFiles = 32;
 
 export interface LayerOptions {
   readonly files: readonly string[];

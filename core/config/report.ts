@@ -2,7 +2,7 @@
  * Collects everything wrong with a configuration, so that one reading tells
  * it all. Bounded: a broken generator must not fill the memory with messages.
  */
-import { describe, describeName } from './secrets.ts';
+import { describe, describeName, isSecretName } from './secrets.ts';
 import { formatPath, type Path, type Spot, type Tree } from './tree.ts';
 import type { Diagnostic } from './types.ts';
 
@@ -30,7 +30,7 @@ export class Report {
   /** A node that is reached twice, through an alias, is reported at each path, once. */
   add({ severity, path, spot, message, found, expected }: Finding): void {
     if (severity === 'error') this.#hasErrors = true;
-    const place = { file: spot.file, line: spot.line, column: spot.column, path: formatPath(path.map(shownStep)) };
+    const place = { file: spot.file, line: spot.line, column: spot.column, path: formatPath(shownPath(path)) };
     const identity = JSON.stringify([place, severity, message]);
     if (this.#seen.has(identity)) return;
     if (this.#found.length >= mostDiagnostics) {
@@ -68,7 +68,9 @@ export class Report {
   }
 }
 
-/** A key that looks like a secret is one that got into the wrong place. */
-function shownStep(step: string | number): string | number {
-  return typeof step === 'number' ? step : describeName(step);
+/** A key that looks like a secret is one that got into the wrong place; so may be anything inside one. */
+function shownPath(path: Path): Path {
+  const secret = path.findIndex((step) => typeof step === 'string' && isSecretName(step));
+  const shown = secret < 0 ? path : path.slice(0, secret + 1);
+  return shown.map((step) => (typeof step === 'number' ? step : describeName(step)));
 }

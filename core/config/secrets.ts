@@ -21,7 +21,7 @@ export function isSecretName(name: string): boolean {
 }
 
 /** Whether what stands at the path is, or is part of, a secret. */
-export function isSecretPath(path: Path): boolean {
+function isSecretPath(path: Path): boolean {
   return path.some((step) => typeof step === 'string' && (isSecretName(step) || secretBlocks.has(step)));
 }
 
@@ -44,9 +44,11 @@ export function describeValue(value: unknown): string {
   return secretText.test(value) ? '[secret]' : JSON.stringify(shorten(value));
 }
 
-/** The name of a key for a message; a key that looks like a secret was one, in the wrong place. */
+/** The name of a key for a message. One that looks like a secret was one, in the wrong place or after a forgotten colon. */
 export function describeName(name: string): string {
-  return secretText.test(name) ? '[secret]' : shorten(name);
+  if (secretText.test(name)) return '[secret]';
+  const [word = '', ...rest] = name.split(/[\s:=]/);
+  return shorten(rest.length > 0 && isSecretName(word) ? `${word} …` : name);
 }
 
 function shorten(text: string): string {

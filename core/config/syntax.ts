@@ -25,8 +25,8 @@ import { syntaxMessage } from './syntax-messages.ts';
 import type { Block, Entry, Leaf, List, Path, Spot, Tree } from './tree.ts';
 
 export const mostBytes = 4 * 1024 * 1024;
-export const mostDepth = 64;
-export const mostValues = 400_000;
+const mostDepth = 64;
+const mostValues = 400_000;
 
 const mostProblems = 50;
 const shownDepth = 8;
@@ -85,9 +85,10 @@ function worthTelling({ errors, warnings }: Pick<Document, 'errors' | 'warnings'
 function pathAt(node: unknown, offset: number): Path {
   if (isMap(node)) {
     for (const { key, value } of node.items.toReversed()) {
-      if (!isScalar(key) || (key.range?.[0] ?? Number.POSITIVE_INFINITY) > offset) continue;
+      if (!isScalar(key) || startOf(key) > offset) continue;
+      // A key right where it went wrong may be one with its value, for want of a colon.
+      if ((key.range?.[1] ?? 0) >= offset) return [];
       const name = String(key.value);
-      // Where a colon is missing, a key may hold a whole line.
       return sensibleKey.test(name) ? [name, ...pathAt(value, offset)] : [];
     }
   } else if (isSeq(node)) {

@@ -58,8 +58,8 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** Inverse of {@link formatPath}; undefined when the text is not such a path. */
-export function parsePath(text: string): Path | undefined {
+/** Inverse of formatPath; undefined when the text is not such a path. */
+function parsePath(text: string): Path | undefined {
   const steps: (string | number)[] = [];
   const step = /\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|\.?([^.[\]]+)/y;
   while (step.lastIndex < text.length) {

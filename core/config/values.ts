@@ -9,7 +9,7 @@ import type { Key, KeyType } from './keys/key.ts';
 import { isUnset, type Path, type Tree, toPlain } from './tree.ts';
 import type { FallbackTarget } from './types.ts';
 
-export interface Problem {
+interface Problem {
   readonly path: Path;
   readonly tree: Tree;
   readonly message: string;

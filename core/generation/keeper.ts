@@ -59,7 +59,7 @@ interface Open<P> {
 
 /** How long a prepared generation may wait for its commit. */
 const preparedMs = 60_000;
-const defaultDeadlines: Deadlines = { setupMs: 10_000, smokeMs: 5000, disposeMs: 10_000 };
+export const defaultDeadlines: Deadlines = { setupMs: 10_000, smokeMs: 5000, disposeMs: 10_000 };
 
 export class GenerationKeeper<P> {
   readonly #options: KeeperOptions<P>;

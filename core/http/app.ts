@@ -9,23 +9,16 @@ import { type Principal, RutterError } from '@rutter/plugin-sdk';
 import Koa from 'koa';
 import { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
-import type { Lease } from '../plugins/types.ts';
 import { sendError } from './envelope.ts';
 import type { IdempotentReplies } from './idempotency.ts';
 import { identify, permit } from './identify.ts';
 import { serveModelRoute } from './model-route.ts';
 import { servePlainRoute } from './plain-route.ts';
-import type { FoundRoute, RouteTable } from './routes.ts';
-
-/** What a request holds on to: one generation's path and routes. */
-export interface Served {
-  readonly path: RequestPath;
-  readonly routes: RouteTable;
-  lease(): Lease;
-}
+import type { Holdable } from './gateway.ts';
+import type { FoundRoute } from './routes.ts';
 
 export interface AppOptions {
-  current(): Served;
+  current(): Holdable;
   isDraining(): boolean;
   readonly idempotency: IdempotentReplies;
   readonly log: { error(fields: Record<string, unknown>, message: string): void };
@@ -53,9 +46,9 @@ export function createApp(options: AppOptions): { readonly app: Koa; readonly ad
 }
 
 async function handle(options: AppOptions, admission: Admission, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const served = options.current();
-  const lease = served.lease();
-  const { path } = served;
+  const generation = options.current();
+  const lease = generation.lease();
+  const { path, routes } = generation.path;
   const target = request.url ?? '/';
   const mark = target.indexOf('?');
   const pathname = mark < 0 ? target : target.slice(0, mark);
@@ -63,7 +56,7 @@ async function handle(options: AppOptions, admission: Admission, request: Incomi
   let isCounted = false;
   try {
     if (options.isDraining()) response.setHeader('connection', 'close');
-    const found = served.routes.find(facts.method, pathname);
+    const found = routes.find(facts.method, pathname);
     if (!isProbe(found)) {
       admission.admit(path.configuration.kernel.maxConcurrentRequests);
       isCounted = true;

@@ -83,6 +83,7 @@ export async function runCall(call: ModelCall, response: ServerResponse): Promis
     if (!response.writableFinished) clientLeft(call);
   };
   response.once('close', onClose);
+  path.active.add(call);
   let sent: Sent;
   try {
     const asked = resolve(call);
@@ -93,9 +94,11 @@ export async function runCall(call: ModelCall, response: ServerResponse): Promis
     sent = { error: RutterError.from(error) };
     fail(call, sent.error as RutterError, response, stream);
   }
+  clearTimeout(call.loop?.timer);
   stream?.close();
   await call.form?.close();
   await closed(response);
+  path.active.delete(call);
   call.closeAll();
   settle(call, ending(call, sent, response));
 }
@@ -130,7 +133,8 @@ function clientLeft(call: ModelCall): void {
 }
 
 function fail(call: ModelCall, error: RutterError, response: ServerResponse, stream: ClientStream | undefined): void {
-  if (call.facts.aborted) return;
+  // Nobody is left to read it; whatever else ended the call is told.
+  if (response.destroyed) return;
   const shown = exposed(error);
   if (stream?.hasHead) {
     const text = call.wire.streamFailure?.(shown) ?? '';

@@ -26,6 +26,7 @@ export async function servePlainRoute(exchange: PlainExchange): Promise<void> {
     if (!response.writableFinished) facts.abort(new RutterError('ERR_REQUEST_ABORTED', 'The client left.'));
   };
   response.once('close', onClose);
+  exchange.path.active.add(facts);
   try {
     const asked = await routeRequest(exchange);
     const reply = route.mode === 'multipart' ? await route.handler(asked, formParts(request, asked.body)) : await route.handler(asked);
@@ -33,6 +34,8 @@ export async function servePlainRoute(exchange: PlainExchange): Promise<void> {
   } catch (thrown) {
     sendError(response, RutterError.from(thrown, 'ERR_PLUGIN_FAILED'), facts.id);
     if (!request.complete) request.unpipe().resume();
+  } finally {
+    exchange.path.active.delete(facts);
   }
 }
 

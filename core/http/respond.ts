@@ -12,6 +12,7 @@ import { eventsOf, wholeReply } from '../pipeline/results.ts';
 import type { Served } from '../pipeline/served.ts';
 import { routeInWords } from '../pipeline/settle.ts';
 import type { ClientStream } from './client-stream.ts';
+import { exposed } from './envelope.ts';
 import { GuardedEvents } from './guarded-events.ts';
 
 /** How the sending ended, for the outcome. */
@@ -134,7 +135,8 @@ function pipeBytes(call: ModelCall, transfer: Transfer, stream: ClientStream): P
 
 /** One typed error and no `[DONE]`: the client must not take a broken stream for a whole one. */
 function failureText(call: ModelCall, error: RutterError, writer: EventWriter | undefined): string {
-  return writer?.fail(error) ?? call.wire.streamFailure?.(error) ?? '';
+  const shown = exposed(error);
+  return writer?.fail(shown) ?? call.wire.streamFailure?.(shown) ?? '';
 }
 
 async function writeEvents(call: ModelCall, served: Served, stream: ClientStream): Promise<Sent> {
@@ -142,6 +144,8 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
   if (!writer) throw new RutterError('ERR_KERNEL_INTERNAL', `Dialect ${call.dialect} cannot write a stream.`);
   const guarded = new GuardedEvents(streamGuards(call));
   const kept: ChatEvent[] | undefined = call.path.caches.length > 0 ? [] : undefined;
+  // What one inner call used says nothing of the whole: the sum goes out at the end.
+  const isSummed = call.loop !== undefined;
   const send = async (events: readonly ChatEvent[]) => {
     kept?.push(...events);
     const text = events.map((event) => writer.event(event)).join('');
@@ -149,16 +153,17 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
     if (call.facts.aborted) throw call.facts.aborted;
   };
   try {
-    if (served.kind === 'reply') for (const event of replyEvents(served.reply)) await send(guarded.push(event));
-    else for await (const event of eventsOf(served)) await send(guarded.push(event));
+    for await (const event of served.kind === 'reply' ? replyEvents(served.reply) : eventsOf(served)) {
+      if (!isSummed || event.type !== 'usage') await send(guarded.push(event));
+    }
+    if (isSummed && call.usage) await send(guarded.push({ type: 'usage', ...call.usage }));
     await send(guarded.end());
     stream.end(writer.end());
     return { error: undefined, cacheable: kept && cacheable(call, await collectEvents(kept)) };
   } catch (thrown) {
     const error = RutterError.from(thrown);
     if (served.kind === 'transfer') served.transfer.abort(error);
-    if (!call.facts.aborted) stream.end(writer.fail(error));
-    else stream.close();
+    stream.end(writer.fail(exposed(error)));
     return { error };
   }
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { type RouteRequest, type RouteSocket, RutterError, type UpgradeRoute } from '@rutter/plugin-sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Facts } from '../pipeline/facts.ts';
-import type { Served } from './app.ts';
+import type { Holdable } from './gateway.ts';
 import { identify, permit } from './identify.ts';
 
 const maxMessageBytes = 16 * 1024 * 1024;
@@ -14,10 +14,10 @@ const keyProtocol = /^openai-insecure-api-key\.(.+)$/;
 
 export class Upgrades {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols: (offered) => [...offered].find((name) => !keyProtocol.test(name)) ?? false });
-  readonly #current: () => Served;
+  readonly #current: () => Holdable;
   readonly #open = new Set<WebSocket>();
 
-  constructor(current: () => Served) {
+  constructor(current: () => Holdable) {
     this.#current = current;
   }
 
@@ -27,17 +27,18 @@ export class Upgrades {
 
   /** Never throws: a refused handshake is answered and closed. */
   async accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const served = this.#current();
-    const lease = served.lease();
+    const generation = this.#current();
+    const lease = generation.lease();
+    const { path, routes } = generation.path;
     socket.on('error', () => socket.destroy());
     try {
       const url = new URL(request.url ?? '/', 'http://gateway');
       const headers = withProtocolKey(request.headers);
-      const facts = new Facts({ method: 'GET', path: url.pathname, headers, on: served.path });
-      const { route, params } = served.routes.find('GET', url.pathname);
+      const facts = new Facts({ method: 'GET', path: url.pathname, headers, on: path });
+      const { route, params } = routes.find('GET', url.pathname);
       if (route.mode !== 'upgrade') throw new RutterError('ERR_REQUEST_INVALID', `${url.pathname.slice(0, 128)} takes no WebSocket connections.`);
       if (route.permission !== 'public') {
-        facts.principal = await identify(served.path, facts);
+        facts.principal = await identify(path, facts);
         permit(facts.principal, route.permission);
       }
       await this.#serve({ request, socket, head, facts, route, params, query: Object.fromEntries(url.searchParams) });

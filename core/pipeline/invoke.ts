@@ -37,10 +37,12 @@ export async function invoke(group: string, request: Partial<ChatRequest> & Pick
   try {
     const served = await serve(call, asked);
     const reply = await wholeReply(served);
+    call.closeAll();
     settle(call, { status: 200, ending: 'complete', error: undefined, cacheable: { operation: 'chat', reply } });
     return asResult({ kind: 'reply', reply, target: served.target });
   } catch (thrown) {
     const error = RutterError.from(thrown);
+    call.closeAll();
     settle(call, { status: error.status, ending: call.facts.aborted ? 'client' : 'error', error });
     throw error;
   } finally {

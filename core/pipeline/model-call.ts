@@ -7,20 +7,12 @@ import type { FormBody } from '../http/form-body.ts';
 import type { JsonBody } from '../http/json-body.ts';
 import { addUsage, nanoCost, picoCost } from './cost.ts';
 import type { Facts } from './facts.ts';
+import type { LoopBudget } from './loop-budget.ts';
 import type { Target } from './models.ts';
 import type { RequestPath } from './path.ts';
 
 /** An attempt while it runs; frozen into the outcome by its end. */
 export type RunningAttempt = { -readonly [K in keyof Attempt]: Attempt[K] };
-
-/** Bounds of the loops around one request. */
-export interface LoopBudget {
-  calls: number;
-  readonly maxCalls: number;
-  readonly maxTokens: number;
-  readonly maxNanoUsd: number;
-  readonly dueAt: number;
-}
 
 export interface ModelCallInit {
   readonly facts: Facts;
@@ -65,7 +57,10 @@ export class ModelCall implements Call {
   readonly onAbort = new Set<(reason: RutterError) => void>();
   /** Set where someone must see events or the neutral reply: no bytes pass through then. */
   needsNeutral = false;
+  /** Set where loops run around it. */
   loop: LoopBudget | undefined;
+  /** Everything has been sent: no loop may begin anything more. */
+  isOver = false;
   /** Of the reply that is being sent. */
   vendorHeaders: Readonly<Record<string, string>> = {};
   /** Checks that run beside the call; the reply waits for them. */
@@ -138,6 +133,8 @@ export class ModelCall implements Call {
 
   /** Closes upstreams that a loop opened and nobody read to their end. */
   closeAll(): void {
+    this.isOver = true;
+    clearTimeout(this.loop?.timer);
     if (this.onAbort.size === 0 || this.facts.aborted) return;
     const reason = new RutterError('ERR_REQUEST_ABORTED', 'The request is over.');
     for (const listener of [...this.onAbort]) listener(reason);

@@ -2,7 +2,7 @@
  * One generation's request path, compiled from its configuration and
  * instances: everything a request needs, found without searching.
  */
-import type { Cache, Dialect, Embedder, Facets, FeatureValues, Guard, KernelEvent, Observer, Provider, RequestContext, State, Store, Strategy } from '@rutter/plugin-sdk';
+import type { Cache, Dialect, Embedder, Facets, FeatureValues, Guard, KernelEvent, Observer, Provider, RequestContext, RutterError, State, Store, Strategy } from '@rutter/plugin-sdk';
 import { Cooldowns } from '../attempts/cooldown.ts';
 import type { RetryBudget } from '../attempts/retry-budget.ts';
 import type { Watchdog } from '../attempts/watchdog.ts';
@@ -14,6 +14,7 @@ import type { Upstream } from '../upstream/exchange.ts';
 import { type FeatureDefinitions, featureValues } from './features.ts';
 import { createHooks, type Hooks, Selector } from './hooks.ts';
 import { type Group, ModelTable } from './models.ts';
+import { tapPreRoute } from './pre-route.ts';
 
 /** What outlives generations and every path shares. */
 export interface PathServices {
@@ -66,6 +67,8 @@ export class RequestPath {
   readonly store: Store | undefined;
   readonly state: State | undefined;
   readonly embedder: Held<Embedder> | undefined;
+  /** What runs on this path now, to be told when its generation must end. */
+  readonly active = new Set<{ abort(reason: RutterError): void }>();
   readonly #strategies: readonly PluginInstance<'strategy'>[];
   readonly #selectors = new Map<string, Selector>();
 
@@ -94,6 +97,7 @@ export class RequestPath {
     this.state = ofKind(instances, 'state')[0]?.value as State | undefined;
     this.embedder = part<Embedder>(instances, 'embedder', () => undefined)[0];
     this.#strategies = ofKind(instances, 'strategy') as unknown as PluginInstance<'strategy'>[];
+    tapPreRoute(this);
     this.#tapSettled();
   }
 
@@ -114,6 +118,11 @@ export class RequestPath {
       const strategy = instance.value as Strategy;
       if (strategy.observe) tap(instance, (outcome) => strategy.observe?.(outcome));
     }
+  }
+
+  /** Loops around calls for this group, the outermost first. */
+  wrapsOf(group: Group): readonly Held<Facets>[] {
+    return this.wraps.filter(({ instance }) => instance.for === undefined || instance.for.includes(group.name));
   }
 
   /** The strategies of a group: those named `for` it ahead of the general ones. */

@@ -23,14 +23,8 @@ export function asResult(answer: Served): CallResult {
   return result;
 }
 
-/** What a loop returned: an untouched result, or events of its own. */
-export function fromResult(result: CallResult | AsyncIterable<ChatEvent>): Served {
-  const known = served.get(result as CallResult);
-  if (known) return known;
-  if (Symbol.asyncIterator in result) return { kind: 'events', events: result, target: undefined };
-  if (typeof result === 'object' && typeof result.events === 'function') return { kind: 'events', events: result.events(), target: undefined };
-  throw new RutterError('ERR_PLUGIN_INVALID', 'A loop returned neither a result nor events.');
-}
+/** What the kernel had given a plugin, when it comes back as it was. */
+export const untouched = (result: CallResult | AsyncIterable<ChatEvent>): Served | undefined => served.get(result as CallResult);
 
 export async function wholeReply(answer: Served): Promise<ChatReply> {
   if (answer.kind === 'reply') return answer.reply;

@@ -28,8 +28,9 @@ export class Evaluator {
 
   /** ERR_PLUGIN_INVALID when the package is not packed, was changed since, or its text throws. */
   async acquire(found: PluginPackage): Promise<Loaded> {
-    // External packages are found from the folder: the same text elsewhere may get others.
-    const identity = JSON.stringify([found.packed?.digest, found.manifest.external.length > 0 ? found.folder : '']);
+    // External packages and files are found from the folder: the same text elsewhere may get others.
+    const isBound = found.manifest.external.length > 0 || found.manifest.needs.includes('node');
+    const identity = JSON.stringify([found.packed?.digest, isBound ? found.folder : '']);
     const entry = this.#entries.get(identity) ?? this.#load(found);
     this.#entries.set(identity, entry);
     entry.holders += 1;

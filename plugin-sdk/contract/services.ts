@@ -95,7 +95,7 @@ export interface Source {
 /** What may be called, for lists of models. Provided by the kernel. */
 export interface Models {
   /** Every name the caller may ask for, in configured order, aliases among them; `group` is the model group behind it. */
-  list(context: RequestContext): readonly { readonly id: string; readonly group: string }[];
+  list(context: RequestContext, options?: { readonly withWildcards?: boolean }): readonly { readonly id: string; readonly group: string }[];
 }
 
 /** Services by name; a plugin package may add its own by declaration merging. */

@@ -1,0 +1,22 @@
+/**
+ * Stopping on SIGTERM and SIGINT, whoever sends them and however often: a
+ * terminal signals the whole process group, and launchers pass on what they
+ * get as well.
+ */
+
+/** Runs `stop` once and ends the process with its code. */
+export function stopWhenAsked(stop: () => Promise<number>): void {
+  let isStopping = false;
+  const asked = () => {
+    if (isStopping) return;
+    isStopping = true;
+    stop().then(
+      (code) => process.exit(code),
+      (error: unknown) => {
+        process.stderr.write(`The gateway did not stop as it should: ${(error as Error).stack ?? String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', asked).on('SIGINT', asked);
+}

@@ -1,0 +1,38 @@
+/** What the supervisor and its workers say to each other. */
+import type { ReloadReport } from '../generation/report.ts';
+import type { ComposedInstance } from '../plugins/plan.ts';
+
+/** Asked by one side, answered by the other under the same id. */
+export type Ask =
+  /** Worker to supervisor. */
+  | { readonly type: 'set-up'; readonly instance: ComposedInstance; readonly key: string }
+  | { readonly type: 'release'; readonly key: string }
+  | { readonly type: 'call'; readonly key: string; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly type: 'reload'; readonly source: string }
+  /** Supervisor to worker. */
+  | { readonly type: 'listen'; readonly port: number }
+  | { readonly type: 'prepare'; readonly source: string }
+  | { readonly type: 'commit' }
+  | { readonly type: 'abort' };
+
+/** Told without an answer. */
+export type Tell =
+  | { readonly type: 'booted'; readonly watched: Watched; readonly isGuarded: boolean; readonly announcement: string }
+  | { readonly type: 'refused'; readonly reasons: readonly string[] }
+  | { readonly type: 'append'; readonly key: string; readonly table: string; readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
+  | { readonly type: 'subscribe'; readonly key: string; readonly channel: string }
+  | { readonly type: 'message'; readonly key: string; readonly channel: string; readonly text: string }
+  | { readonly type: 'stop' };
+
+export interface Watched {
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+}
+
+/** What a worker says of a change it has prepared or put in force. */
+export interface Prepared {
+  readonly report: ReloadReport;
+  readonly watched: Watched;
+}
+
+export type Message = { readonly ask: Ask; readonly id: number } | { readonly answer: unknown; readonly id: number } | { readonly failure: { readonly code: string; readonly message: string }; readonly id: number } | { readonly tell: Tell };

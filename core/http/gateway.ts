@@ -1,0 +1,50 @@
+/** The HTTP edge: the Koa application, WebSockets, and the listening server. */
+import type { Log } from '@rutter/plugin-sdk';
+import type { RequestPath } from '../pipeline/path.ts';
+import type { Lease } from '../plugins/types.ts';
+import { createApp } from './app.ts';
+import { IdempotentReplies } from './idempotency.ts';
+import type { RouteTable } from './routes.ts';
+import { type GatewayServer, type ListenOptions, listen } from './server.ts';
+import { Upgrades } from './upgrade.ts';
+
+/** A generation as requests hold it. */
+export interface Holdable {
+  readonly path: { readonly path: RequestPath; readonly routes: RouteTable };
+  lease(): Lease;
+}
+
+export class Gateway {
+  readonly #current: () => Holdable;
+  readonly #log: Log;
+  #server: GatewayServer | undefined;
+  #isDraining = false;
+  #active: () => number = () => 0;
+  #upgrades: Upgrades | undefined;
+
+  constructor(options: { current(): Holdable; readonly log: Log }) {
+    this.#current = options.current;
+    this.#log = options.log;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** The port it listens on. */
+  async listen(options: ListenOptions): Promise<number> {
+    const { app, admission } = createApp({ current: this.#current, isDraining: () => this.#isDraining, idempotency: new IdempotentReplies(), log: this.#log });
+    const upgrades = new Upgrades(this.#current);
+    this.#upgrades = upgrades;
+    this.#active = () => admission.active + upgrades.active;
+    this.#server = await listen(options, { request: app.callback(), upgrade: (request, socket, head) => void upgrades.accept(request, socket, head), active: () => this.#active() });
+    return this.#server.port;
+  }
+
+  /** Readiness goes off, nothing new is accepted, what runs may finish for `ms`. True when nothing was cut. */
+  async stop(ms: number): Promise<boolean> {
+    this.#isDraining = true;
+    this.#upgrades?.closeAll();
+    return (await this.#server?.stop(ms)) ?? true;
+  }
+}

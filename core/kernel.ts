@@ -1,0 +1,200 @@
+/**
+ * The kernel assembled: what outlives generations, the keeper of generations,
+ * and the HTTP edge on top.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, type KernelEvent, type Observer, RutterError, type Store } from '@rutter/plugin-sdk';
+import { kernelRoutes } from './admin/routes.ts';
+import { RetryBudget } from './attempts/retry-budget.ts';
+import { Watchdog } from './attempts/watchdog.ts';
+import type { Configuration } from './config/types.ts';
+import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
+import type { ReloadReport } from './generation/report.ts';
+import { createRoot } from './generation/tokens.ts';
+import { Gateway } from './http/gateway.ts';
+import { RouteTable } from './http/routes.ts';
+import { LiveRegistry } from './live/registry.ts';
+import type { KernelLog } from './log/log.ts';
+import { FeatureDefinitions } from './pipeline/features.ts';
+import { invoke } from './pipeline/invoke.ts';
+import { ledgerMigrations } from './pipeline/ledger.ts';
+import { modelList } from './pipeline/model-list.ts';
+import { type PathServices, RequestPath } from './pipeline/path.ts';
+import type { Distribution } from './plugins/distribution.ts';
+import { KeepStore } from './plugins/keep.ts';
+import type { PluginInstance } from './plugins/types.ts';
+import { Authenticator } from './upstream/auth/authenticator.ts';
+import { Upstream } from './upstream/exchange.ts';
+import { kernelFetch } from './upstream/kernel-fetch.ts';
+import { version } from './version.ts';
+
+/** One generation as the HTTP edge uses it. */
+export interface Compiled {
+  readonly path: RequestPath;
+  readonly routes: RouteTable;
+}
+
+export interface KernelOptions {
+  readonly log: KernelLog;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Absolute. */
+  readonly dataFolder: string;
+  readonly distribution: Distribution | undefined;
+  readonly readConfiguration: KeeperOptions<Compiled>['readConfiguration'];
+  /** Runs instances of `shared` plugins elsewhere; see core/cluster. */
+  readonly supervise?: KeeperOptions<Compiled>['supervise'];
+  /** Asked for by the admin routes; the kernel's own when absent. */
+  reload?(source: string): Promise<ReloadReport>;
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}),
+};
+
+/** Faults of one plugin are logged at most this often; they are counted on the instance always. */
+const faultLogMs = 1000;
+
+export class Kernel {
+  readonly gateway: Gateway;
+  readonly keeper: GenerationKeeper<Compiled>;
+  readonly log: KernelLog;
+  readonly #options: KernelOptions;
+  readonly #upstream = new Upstream();
+  readonly #features = new FeatureDefinitions();
+  readonly #services: PathServices;
+  readonly #faults = new Map<string, number>();
+
+  constructor(options: KernelOptions) {
+    this.#options = options;
+    this.log = options.log;
+    this.#services = {
+      live: new LiveRegistry(),
+      watchdog: new Watchdog(),
+      retryBudget: new RetryBudget(Date.now),
+      upstream: this.#upstream,
+      authenticator: new Authenticator({ exchange: this.#upstream, now: Date.now, environment: options.environment }),
+      features: this.#features,
+      now: Date.now,
+      random: Math.random,
+      version,
+      onFault: (instance, error) => this.#fault(instance, error),
+      onEvent: (event) => this.event(event),
+    };
+    const root = createRoot({
+      log: (name) => this.log.of(name),
+      clock: systemClock,
+      seed: options.environment.RUTTER_SEED ?? String(Math.random()),
+      dataFolder: options.dataFolder,
+      fetch: (url, fetchOptions) => kernelFetch(this.#upstream, url, fetchOptions),
+      spawnEnabled: true,
+      invoke,
+      provides: ['models'],
+      use: () => modelList,
+      keep: new KeepStore(),
+      features: this.#features,
+    });
+    this.keeper = new GenerationKeeper<Compiled>({
+      root,
+      readConfiguration: options.readConfiguration,
+      distribution: options.distribution,
+      build: (parts) => this.#build(parts),
+      onEvent: (event) => this.event(event),
+      ...(options.supervise ? { supervise: options.supervise } : {}),
+    });
+    this.gateway = new Gateway({ current: () => this.#current(), log: this.log.of('http') });
+  }
+
+  #current() {
+    const generation = this.keeper.current;
+    if (!generation) throw new RutterError('ERR_KERNEL_DRAINING', 'The gateway is stopping.');
+    return generation;
+  }
+
+  async #build(parts: BuildParts): Promise<Compiled> {
+    const { configuration, instances, number } = parts;
+    await (parts.service('store') as Store | undefined)?.migrate('kernel', ledgerMigrations);
+    const path = new RequestPath({ number, configuration, instances, services: this.#services });
+    const mounted = instances.flatMap(({ name, value }) => (value.routes ?? []).map((route) => ({ route, owner: name })));
+    const routes = new RouteTable([...this.#kernelRoutes().map((route) => ({ route, owner: 'kernel' })), ...mounted]);
+    return { path, routes };
+  }
+
+  #kernelRoutes() {
+    return kernelRoutes({
+      version,
+      path: () => this.#current().path.path,
+      isDraining: () => this.gateway.isDraining,
+      plugins: () => ({ generation: this.keeper.current?.number, waiting: this.keeper.waiting, plugins: this.keeper.list() }),
+      routes: () => this.#current().path.routes.list(),
+      reload: (source) => this.#options.reload?.(source) ?? this.reload(source),
+    });
+  }
+
+  /** Reads everything anew; what is wrong is logged and told in the report, and changes nothing. */
+  async reload(source: string): Promise<ReloadReport> {
+    const report = await this.keeper.apply({ source });
+    this.reported(report);
+    return report;
+  }
+
+  /** What follows from a change, once it is in force or refused. */
+  reported(report: ReloadReport): void {
+    const log = this.log.of('reload');
+    const { generation, sources, durationMs, started, kept, leftOut } = report;
+    for (const { severity, message, found, expected, place } of report.diagnostics) {
+      const fields = { file: place.file, line: place.line, column: place.column, path: place.path, found, expected, source: sources.join(',') };
+      if (severity === 'error') log.error(fields, `refused: ${message}`);
+      else if (report.changed || !report.ok) log.warn(fields, message);
+    }
+    for (const { name, state, reason, error } of leftOut) log.warn({ plugin: name, state, reason, error }, 'a plugin was left out');
+    if (!report.ok) log.error({ generation, sources, reasons: report.reasons, durationMs }, 'the change was refused; the running generation stays');
+    else if (report.changed) log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
+    const configuration = this.keeper.current?.configuration;
+    if (report.ok && configuration) this.#apply(configuration);
+  }
+
+  #apply({ kernel }: Configuration): void {
+    this.#upstream.allow(kernel.allowedAddresses);
+    this.#services.retryBudget.share = kernel.retryBudget;
+    const current = this.keeper.current;
+    // The drain deadline may end a generation under requests that still run on it.
+    current?.signal.addEventListener('abort', () => {
+      for (const running of current.path.path.active) running.abort(RutterError.from(current.signal.reason));
+    });
+  }
+
+  event(event: KernelEvent): void {
+    if (event.type === 'deployment-cooled') this.log.of('attempts').warn({ deployment: event.deployment, untilMs: event.untilMs, reason: event.reason }, 'a deployment is left alone for a while');
+    for (const { instance, value } of this.keeper?.current?.path.path.observers ?? []) this.#tell(instance, value, event);
+  }
+
+  #tell(instance: PluginInstance, observer: Observer, event: KernelEvent): void {
+    try {
+      const waiting = observer.changed?.(event);
+      if (waiting instanceof Promise) waiting.catch((error: unknown) => this.#fault(instance, error));
+    } catch (error) {
+      this.#fault(instance, error);
+    }
+  }
+
+  #fault(instance: PluginInstance, error: unknown): void {
+    const now = Date.now();
+    instance.lastError = { at: now, message: error instanceof Error ? error.message : String(error) };
+    if (now - (this.#faults.get(instance.name) ?? 0) < faultLogMs) return;
+    this.#faults.set(instance.name, now);
+    this.log.of(instance.name).error({ error: this.keeper.describeError(error) }, 'the plugin failed');
+  }
+
+  /** Ends what runs, in order: streams, generations and their instances, upstream connections. */
+  async stop(): Promise<boolean> {
+    const drainMs = this.keeper.current?.configuration.kernel.drainMs ?? 0;
+    this.event({ type: 'draining' });
+    const isClean = await this.gateway.stop(drainMs);
+    await this.keeper.close(1000);
+    await this.#upstream.close(1000);
+    this.log.flush();
+    return isClean;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The loops around one call: wraps from the outside in, then a strategy that
+ * makes calls of its own, then the group with its fallbacks.
+ */
+import { type CallResult, type Candidate, type ChatEvent, type ChatRequest, type Invoke, RutterError, type Strategy } from '@rutter/plugin-sdk';
+import { collectEvents } from '@rutter/plugin-sdk/codecs';
+import { eligible } from '../attempts/eligible.ts';
+import { callWithFallbacks } from '../attempts/fallbacks.ts';
+import { callGroup } from '../attempts/group.ts';
+import type { PluginInstance } from '../plugins/types.ts';
+import { begun, eventsUntilAborted, openLoop, spend, untilAborted } from './loop-budget.ts';
+import type { ModelCall } from './model-call.ts';
+import type { Group, Target } from './models.ts';
+import { asResult, untouched } from './results.ts';
+import type { Served } from './served.ts';
+
+export interface Asked {
+  readonly group: Group;
+  readonly isDeployment: boolean;
+}
+
+type Next = (change?: Partial<ChatRequest>) => Promise<Served>;
+type Answer = CallResult | AsyncIterable<ChatEvent> | undefined;
+
+/** Whether a plugin runs a loop around calls for this group. */
+export const isLooped = (call: ModelCall, { group }: Asked): boolean =>
+  call.wire.chat !== undefined && (call.path.selector(group).orchestrator !== undefined || call.path.wrapsOf(group).length > 0);
+
+export function serveInLoops(call: ModelCall, asked: Asked): Promise<Served> {
+  const { group, isDeployment } = asked;
+  const { orchestrator } = call.path.selector(group);
+  const wraps = call.path.wrapsOf(group);
+  call.loop = openLoop(call, [...wraps.map(({ value }) => value.limits), ...(orchestrator ? [orchestrator.value.limits] : [])]);
+  let next: Next = (change) => {
+    if (orchestrator) return orchestrated(call, asked, orchestrator, change);
+    spend(call);
+    return callWithFallbacks(call, group, { isDeployment, change });
+  };
+  for (const { instance, value } of wraps.toReversed()) {
+    const inner = next;
+    next = async (outer) => {
+      let change = outer;
+      const again = async (own?: Partial<ChatRequest>) => {
+        if (own !== undefined) change = { ...change, ...own };
+        return asResult(await inner(change));
+      };
+      try {
+        return await taken(call, instance, value.wrap?.(call, again, call.facts));
+      } catch (error) {
+        throw known(call, instance, error);
+      }
+    };
+  }
+  return next();
+}
+
+async function orchestrated(call: ModelCall, asked: Asked, instance: PluginInstance<'strategy'>, change: Partial<ChatRequest> | undefined): Promise<Served> {
+  const strategy = instance.value as Strategy;
+  const { group, isDeployment } = asked;
+  const invoke: Invoke = async (candidates, own) => {
+    spend(call);
+    const among = (Array.isArray(candidates) ? candidates : [candidates]) as readonly Target[];
+    return asResult(await callGroup(call, group, { isDeployment, change: { ...change, ...own }, among }));
+  };
+  return callWithFallbacks(call, group, { isDeployment, change }, async (inner, asking, options) => {
+    if (asking !== group) return callGroup(inner, asking, options);
+    call.group = group.name;
+    const candidates: readonly Candidate[] = eligible(call, group, isDeployment).targets;
+    try {
+      const result = await taken(call, instance, strategy.orchestrate?.(call.facts, candidates, invoke, call));
+      call.route = `${instance.name} in ${call.loop?.calls ?? 0} calls`;
+      return result;
+    } catch (error) {
+      // The plugin's own failure costs its rounds, not the request: the group is asked as if it had no say.
+      if (RutterError.is(error) && !error.code.startsWith('ERR_PLUGIN_')) throw error;
+      call.path.services.onFault(instance, error);
+      return callGroup(call, group, options);
+    }
+  });
+}
+
+/** What a loop returned: a result passed on untouched, or one of its own. */
+async function taken(call: ModelCall, instance: PluginInstance, answering: Promise<Answer> | undefined): Promise<Served> {
+  const result = await untilAborted(call, Promise.resolve(answering));
+  const served = result && untouched(result);
+  if (served) return served;
+  if (typeof result !== 'object' || result === null) throw invalid(instance, String(result));
+  if (Symbol.asyncIterator in result) return made(call, instance, result);
+  if (typeof result.events !== 'function' || typeof result.reply !== 'function') throw invalid(instance, 'an object without `reply` and `events`');
+  if (call.stream) return made(call, instance, result.events());
+  return { kind: 'reply', reply: await untilAborted(call, result.reply()), target: undefined };
+}
+
+const invalid = (instance: PluginInstance, found: string) => new RutterError('ERR_PLUGIN_INVALID', `The loop of ${instance.name} returned ${found}; expected a result or events.`);
+
+async function made(call: ModelCall, instance: PluginInstance, events: AsyncIterable<ChatEvent>): Promise<Served> {
+  const bounded = told(call, instance, eventsUntilAborted(call, events));
+  if (call.stream) return { kind: 'events', events: await begun(bounded), target: undefined };
+  return { kind: 'reply', reply: await collectEvents(bounded), target: undefined };
+}
+
+/** A plugin's generator fails by name, whenever it does. */
+async function* told(call: ModelCall, instance: PluginInstance, events: AsyncIterable<ChatEvent>): AsyncGenerator<ChatEvent> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw known(call, instance, error);
+  }
+}
+
+function known(call: ModelCall, instance: PluginInstance, error: unknown): RutterError {
+  if (RutterError.is(error)) return error;
+  call.path.services.onFault(instance, error);
+  return new RutterError('ERR_PLUGIN_FAILED', `The loop of ${instance.name} failed.`, { cause: error });
+}
