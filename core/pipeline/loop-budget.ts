@@ -57,7 +57,10 @@ export function untilAborted<T>(call: ModelCall, work: Promise<T>): Promise<T> {
 }
 
 /** A plugin's events, until the call is ended. Leaving it early ends the plugin's iteration too. */
-export async function* eventsUntilAborted(call: ModelCall, events: AsyncIterable<ChatEvent>): AsyncGenerator<ChatEvent> {
+export async function* eventsUntilAborted(
+  call: ModelCall,
+  events: AsyncIterable<ChatEvent>,
+): AsyncGenerator<ChatEvent> {
   const iterator = events[Symbol.asyncIterator]();
   let isDone = false;
   try {

@@ -2,7 +2,15 @@
  * The loops around one call: wraps from the outside in, then a strategy that
  * makes calls of its own, then the group with its fallbacks.
  */
-import { type CallResult, type Candidate, type ChatEvent, type ChatRequest, type Invoke, RutterError, type Strategy } from '@rutter/plugin-sdk';
+import {
+  type CallResult,
+  type Candidate,
+  type ChatEvent,
+  type ChatRequest,
+  type Invoke,
+  RutterError,
+  type Strategy,
+} from '@rutter/plugin-sdk';
 import { collectEvents } from '@rutter/plugin-sdk/codecs';
 import { eligible } from '../attempts/eligible.ts';
 import { callWithFallbacks } from '../attempts/fallbacks.ts';
@@ -24,13 +32,17 @@ type Answer = CallResult | AsyncIterable<ChatEvent> | undefined;
 
 /** Whether a plugin runs a loop around calls for this group. */
 export const isLooped = (call: ModelCall, { group }: Asked): boolean =>
-  call.wire.chat !== undefined && (call.path.selector(group).orchestrator !== undefined || call.path.wrapsOf(group).length > 0);
+  call.wire.chat !== undefined &&
+  (call.path.selector(group).orchestrator !== undefined || call.path.wrapsOf(group).length > 0);
 
 export function serveInLoops(call: ModelCall, asked: Asked): Promise<Served> {
   const { group, isDeployment } = asked;
   const { orchestrator } = call.path.selector(group);
   const wraps = call.path.wrapsOf(group);
-  call.loop = openLoop(call, [...wraps.map(({ value }) => value.limits), ...(orchestrator ? [orchestrator.value.limits] : [])]);
+  call.loop = openLoop(call, [
+    ...wraps.map(({ value }) => value.limits),
+    ...(orchestrator ? [orchestrator.value.limits] : []),
+  ]);
   let next: Next = (change) => {
     if (orchestrator) return orchestrated(call, asked, orchestrator, change);
     spend(call);
@@ -54,7 +66,12 @@ export function serveInLoops(call: ModelCall, asked: Asked): Promise<Served> {
   return next();
 }
 
-async function orchestrated(call: ModelCall, asked: Asked, instance: PluginInstance<'strategy'>, change: Partial<ChatRequest> | undefined): Promise<Served> {
+async function orchestrated(
+  call: ModelCall,
+  asked: Asked,
+  instance: PluginInstance<'strategy'>,
+  change: Partial<ChatRequest> | undefined,
+): Promise<Served> {
   const strategy = instance.value as Strategy;
   const { group, isDeployment } = asked;
   const invoke: Invoke = async (candidates, own) => {
@@ -80,18 +97,24 @@ async function orchestrated(call: ModelCall, asked: Asked, instance: PluginInsta
 }
 
 /** What a loop returned: a result passed on untouched, or one of its own. */
-async function taken(call: ModelCall, instance: PluginInstance, answering: Promise<Answer> | undefined): Promise<Served> {
+async function taken(
+  call: ModelCall,
+  instance: PluginInstance,
+  answering: Promise<Answer> | undefined,
+): Promise<Served> {
   const result = await untilAborted(call, Promise.resolve(answering));
   const served = result && untouched(result);
   if (served) return served;
   if (typeof result !== 'object' || result === null) throw invalid(instance, String(result));
   if (Symbol.asyncIterator in result) return made(call, instance, result);
-  if (typeof result.events !== 'function' || typeof result.reply !== 'function') throw invalid(instance, 'an object without `reply` and `events`');
+  if (typeof result.events !== 'function' || typeof result.reply !== 'function')
+    throw invalid(instance, 'an object without `reply` and `events`');
   if (call.stream) return made(call, instance, result.events());
   return { kind: 'reply', reply: await untilAborted(call, result.reply()), target: undefined };
 }
 
-const invalid = (instance: PluginInstance, found: string) => new RutterError('ERR_PLUGIN_INVALID', `The loop of ${instance.name} returned ${found}; expected a result or events.`);
+const invalid = (instance: PluginInstance, found: string) =>
+  new RutterError('ERR_PLUGIN_INVALID', `The loop of ${instance.name} returned ${found}; expected a result or events.`);
 
 async function made(call: ModelCall, instance: PluginInstance, events: AsyncIterable<ChatEvent>): Promise<Served> {
   const bounded = told(call, instance, eventsUntilAborted(call, events));
@@ -100,7 +123,11 @@ async function made(call: ModelCall, instance: PluginInstance, events: AsyncIter
 }
 
 /** A plugin's generator fails by name, whenever it does. */
-async function* told(call: ModelCall, instance: PluginInstance, events: AsyncIterable<ChatEvent>): AsyncGenerator<ChatEvent> {
+async function* told(
+  call: ModelCall,
+  instance: PluginInstance,
+  events: AsyncIterable<ChatEvent>,
+): AsyncGenerator<ChatEvent> {
   try {
     yield* events;
   } catch (error) {

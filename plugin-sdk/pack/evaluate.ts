@@ -24,26 +24,21 @@ export interface PackedText {
   readonly text: string;
   /** Where the text stands; named in stack traces. */
   readonly file: string;
-  /** The plugin's own folder: external packages are found from there. */
+  /** The plugin's own folder: external packages, and files beside its sources, are found from there. */
   readonly folder: string;
-  readonly manifest: Pick<Manifest, 'name' | 'needs' | 'external'> & { readonly kind: string | undefined };
+  readonly manifest: Pick<Manifest, 'name' | 'entry' | 'needs' | 'external'> & { readonly kind: string | undefined };
 }
 
 /** The definition a packed text exports by default. ERR_PLUGIN_INVALID when it throws or exports something else. */
 export async function evaluatePacked(packed: PackedText): Promise<PluginDefinition> {
   const sdk = await loadSdk(packed);
   const module: { exports: { default?: unknown } } = { exports: {} };
+  // To its author `import.meta` speaks of the source; the packed text may lie in a cache far from what stands beside it.
+  const source = join(packed.folder, packed.manifest.entry);
   const names = ['exports', 'require', 'module', '__filename', '__dirname', '__url'];
   try {
     const run = compileFunction(packed.text, names, { filename: packed.file });
-    run(
-      module.exports,
-      requirer(packed, sdk),
-      module,
-      packed.file,
-      dirname(packed.file),
-      pathToFileURL(packed.file).href,
-    );
+    run(module.exports, requirer(packed, sdk), module, source, dirname(source), pathToFileURL(source).href);
   } catch (error) {
     if (RutterError.is(error)) throw error;
     const found = error instanceof Error ? error.message : String(error);

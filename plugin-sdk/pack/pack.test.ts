@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fakeHost } from '../testing/index.ts';
 import { evaluatePacked, packPlugin, Trace } from './index.ts';
@@ -104,6 +105,23 @@ describe('packPlugin', () => {
     const host = fakeHost();
     await definition.setup(host, definition.config.parse({}) as never);
     expect(host.logged.map(({ message }) => message)).toContain('hello world');
+  });
+
+  it('packs a text whose import.meta speaks of the source, wherever the text lies', async () => {
+    const root = await folder('sample', {
+      'package.json': describedBy({ entry: 'src/index.ts', kind: 'observer', needs: ['node'] }),
+      'src/index.ts': `import { definePlugin } from '@rutter/plugin-sdk';
+        export default definePlugin({ kind: 'observer', setup({ log }) {
+          log.info({ places: [import.meta.dirname, import.meta.filename, import.meta.url] });
+          return {};
+        } });`,
+    });
+    const { file, manifest } = await packPlugin(root, { outDir: join(base, 'far', 'away') });
+    const definition = await evaluatePacked({ text: await readFile(file, 'utf8'), file, folder: root, manifest });
+    const host = fakeHost();
+    await definition.setup(host, {} as never);
+    const source = join(root, 'src', 'index.ts');
+    expect(host.logged[0]?.fields.places).toEqual([dirname(source), source, pathToFileURL(source).href]);
   });
 });
 
