@@ -190,18 +190,14 @@ export class Attempt {
     this.warnings.push(...diagnostics.map((diagnostic) => ({ ...diagnostic, severity: 'warning' as const })));
   }
 
-  #describe({ name, place }: ComposedInstance, error: unknown): Diagnostic {
+  #describe({ name, place, package: { folder } }: ComposedInstance, error: unknown): Diagnostic {
     const said = error instanceof Error ? error.message : String(error);
     const message = RutterError.is(error) ? said : `Plugin "${name}" failed to set up: ${said}`;
-    const where = /\(?((?:\/|[A-Z]:\\)[^()\n]+:\d+:\d+)\)?/.exec(traced(this.#options.evaluator, error))?.[1];
+    const frames = traced(this.#options.evaluator, error).matchAll(/\(?((?:\/|[A-Z]:\\)[^()\n]+:\d+:\d+)\)?/g);
+    const where = Array.from(frames, ([, frame]) => frame).find((frame) => frame?.startsWith(folder));
     const code = RutterError.is(error) ? error.code : 'an error';
-    return {
-      severity: 'error',
-      message,
-      found: where === undefined ? code : `${code} at ${where}`,
-      expected: 'a plugin that sets up',
-      place,
-    };
+    const found = where === undefined ? code : `${code} at ${where}`;
+    return { severity: 'error', message, found, expected: 'a plugin that sets up', place };
   }
 
   #leaveOut({ name, package: found, reason }: ComposedInstance, state: LeftOut['state'], error: string): void {

@@ -105,6 +105,8 @@ async function start(options: SetUpOptions, loaded: Loaded, { config, warnings, 
       (late) => disposeLate(late, log),
       () => {},
     );
+    // Released, the text is forgotten, and with it the way back to its sources.
+    if (error instanceof Error && error.stack !== undefined) error.stack = options.evaluator.mapStack(error.stack);
     handle.end();
     loaded.release();
     throw error;

@@ -16,7 +16,7 @@ export function compose(options: ComposeOptions): ComposeResult {
   const planned = withNeeded(plan(options, problems), options, problems);
   refuseSameNames(planned, problems);
   const instances = connect(planned, options.provided, problems);
-  const order = setupOrder(instances, problems);
+  const order = setupOrder(instances, options.required, problems);
   if (problems.hasErrors) return { diagnostics: problems.found };
   return { composition: { instances, order, warnings: problems.found } };
 }

@@ -48,8 +48,15 @@ export function connect(
   });
 }
 
-/** Providers before users, else as given. A circle is a problem that names everyone in it. */
-export function setupOrder(instances: readonly ComposedInstance[], problems: Problems): readonly ComposedInstance[] {
+/**
+ * Providers of what the kernel requires, then the rest as given; providers
+ * before users. A circle is a problem that names everyone in it.
+ */
+export function setupOrder(
+  instances: readonly ComposedInstance[],
+  required: readonly string[],
+  problems: Problems,
+): readonly ComposedInstance[] {
   const byName = new Map(instances.map((instance) => [instance.name, instance]));
   const ordered = new Set<ComposedInstance>();
   const visit = (instance: ComposedInstance, path: readonly string[]): void => {
@@ -70,6 +77,9 @@ export function setupOrder(instances: readonly ComposedInstance[], problems: Pro
     }
     ordered.add(instance);
   };
-  for (const instance of instances) visit(instance, []);
+  // A store must stand before the first plugin that brings migrations, though it need not say that it uses one.
+  const isRequired = ({ package: { manifest } }: ComposedInstance) =>
+    servicesOf(manifest).some((service) => required.includes(service));
+  for (const instance of [...instances.filter(isRequired), ...instances]) visit(instance, []);
   return [...ordered];
 }
