@@ -35,7 +35,8 @@ export function retryAfterMs(headers: Headers, nowMs: number = Date.now()): numb
   const text = headers['retry-after'];
   const seconds = number(text);
   if (seconds !== undefined) return Math.round(seconds * 1000);
-  const date = text === undefined ? Number.NaN : Date.parse(text);
+  // `Date.parse` would take "-1" for a year.
+  const date = text !== undefined && /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 

@@ -73,7 +73,7 @@ function readBlock(block: JsonObject, request: CodecContext['request'] | undefin
     const { thinking, signature } = block;
     const text = isString(thinking) ? thinking : '';
     into.reasoning.push(
-      defined({ text, signature: isString(signature) ? signature : undefined, origin: messagesDialect }),
+      defined({ text, signature: isFilled(signature) ? signature : undefined, origin: messagesDialect }),
     );
   } else if (type === 'redacted_thinking' && isString(block.data)) {
     into.reasoning.push({ redacted: block.data, origin: messagesDialect });

@@ -17,13 +17,7 @@ export interface AnthropicCodecOptions {
 }
 
 /** Parameters of OpenAI's that only shape how a request is kept or found again: nothing is lost without them. */
-const hints = new Set([
-  'prompt_cache_key',
-  'prompt_cache_retention',
-  'safety_identifier',
-  'store',
-  'verbosity',
-]);
+const hints = new Set(['prompt_cache_key', 'prompt_cache_retention', 'safety_identifier', 'store', 'verbosity']);
 /** Parameters of OpenAI's that ask for something the API cannot do. */
 const asks = new Set([
   'logit_bias',
@@ -111,19 +105,23 @@ const wireNames: Readonly<Record<string, keyof ChatRequest>> = {
   top_logprobs: 'topLogprobs',
   response_format: 'responseFormat',
   reasoning_effort: 'reasoning',
+  thinking: 'reasoning',
+  max_tokens: 'maxOutputTokens',
+  max_completion_tokens: 'maxOutputTokens',
   user: 'user',
 };
 
 /** Takes out what the deployment's `additional_drop_params` names. */
 function withoutDropped(request: ChatRequest, { params }: Deployment, drops: Drops): ChatRequest {
   const names = isArray(params.additional_drop_params) ? params.additional_drop_params.filter(isString) : [];
-  const rest: Record<string, unknown> = { ...request, extra: { ...request.extra } };
+  const extra: JsonObject = { ...request.extra };
+  const rest: Record<string, unknown> = { ...request, extra };
   for (const name of names) {
     const own = Object.hasOwn(wireNames, name) ? wireNames[name] : undefined;
-    const holder = own === undefined ? (rest.extra as JsonObject) : rest;
-    const key = own ?? name;
-    if (holder[key] === undefined) continue;
-    delete holder[key];
+    const isThere = extra[name] !== undefined || (own !== undefined && rest[own] !== undefined);
+    if (!isThere) continue;
+    delete extra[name];
+    if (own !== undefined) delete rest[own];
     drops.dropped.push(name);
   }
   return rest as unknown as ChatRequest;

@@ -4,7 +4,15 @@ import type { Deployment } from '../../contract/request.ts';
 import { openAiChatCodec } from './codec.ts';
 import { openAiChatDialect } from './dialects.ts';
 
-const deployment: Deployment = { id: 'd', group: 'g', model: 'upstream-model', provider: 'openai', tags: [], params: {}, info: {} };
+const deployment: Deployment = {
+  id: 'd',
+  group: 'g',
+  model: 'upstream-model',
+  provider: 'openai',
+  tags: [],
+  params: {},
+  info: {},
+};
 const codec = openAiChatCodec({ asksForUsage: false });
 
 const roundTrip = (body: Record<string, unknown>): unknown => {
@@ -18,7 +26,9 @@ const json = fc.jsonValue({ maxDepth: 2 });
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 /** A record without its undefined members, as JSON would have it. */
 const record = (members: Record<string, fc.Arbitrary<unknown>>) =>
-  fc.record(members).map((value) => Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)));
+  fc
+    .record(members)
+    .map((value) => Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)));
 
 const base64 = fc.base64String({ maxLength: 24 });
 const address = fc.oneof(
@@ -33,7 +43,10 @@ const part = fc.oneof(
     image_url: record({ url: address, detail: maybe(fc.constantFrom('low', 'high')), format: maybe(word) }),
     cache_control: cache,
   }),
-  record({ type: fc.constant('input_audio'), input_audio: record({ data: base64, format: fc.constantFrom('wav', 'mp3') }) }),
+  record({
+    type: fc.constant('input_audio'),
+    input_audio: record({ data: base64, format: fc.constantFrom('wav', 'mp3') }),
+  }),
   record({
     type: fc.constant('file'),
     file: record({
@@ -69,7 +82,12 @@ const message = fc.oneof(
   }),
   // Silence spelled by leaving content out, beside tool calls.
   record({ role: fc.constant('assistant'), tool_calls: fc.array(call, { minLength: 1, maxLength: 2 }) }),
-  record({ role: fc.constant('tool'), tool_call_id: filled, content: fc.oneof(word, fc.array(part, { maxLength: 2 })), name: maybe(filled) }),
+  record({
+    role: fc.constant('tool'),
+    tool_call_id: filled,
+    content: fc.oneof(word, fc.array(part, { maxLength: 2 })),
+    name: maybe(filled),
+  }),
   record({ role: fc.constant('function'), name: filled, content: word }),
 );
 const tool = fc.oneof(
@@ -93,7 +111,14 @@ const body = record({
   stream: orNull(fc.constant(false)),
   tools: orNull(fc.array(tool, { maxLength: 2 })),
   tool_choice: orNull(
-    fc.constantFrom<unknown>('auto', 'none', 'required', 'any', { type: 'function', function: { name: 'f' } }, { type: 'allowed_tools', allowed_tools: {} }),
+    fc.constantFrom<unknown>(
+      'auto',
+      'none',
+      'required',
+      'any',
+      { type: 'function', function: { name: 'f' } },
+      { type: 'allowed_tools', allowed_tools: {} },
+    ),
   ),
   parallel_tool_calls: orNull(fc.boolean()),
   max_tokens: orNull(fc.integer({ min: 1, max: 9999 })),
@@ -113,7 +138,12 @@ const body = record({
       fc.constantFrom<unknown>({ type: 'text' }, { type: 'json_object' }, { type: 'grammar', grammar: 'x' }),
       record({
         type: fc.constant('json_schema'),
-        json_schema: record({ name: word, schema: maybe(fc.constant({ type: 'object' })), strict: orNull(fc.boolean()), description: maybe(word) }),
+        json_schema: record({
+          name: word,
+          schema: maybe(fc.constant({ type: 'object' })),
+          strict: orNull(fc.boolean()),
+          description: maybe(word),
+        }),
       }),
     ),
   ),
@@ -136,7 +166,9 @@ describe('a chat body read into the neutral model', () => {
   });
 
   it('keeps a member called __proto__ as data', () => {
-    const found = JSON.parse('{"model":"m","messages":[{"role":"user","content":"x","__proto__":{"a":1}}],"__proto__":{"b":2}}');
+    const found = JSON.parse(
+      '{"model":"m","messages":[{"role":"user","content":"x","__proto__":{"a":1}}],"__proto__":{"b":2}}',
+    );
     const text = JSON.stringify(roundTrip(found));
     expect(text).toContain('"__proto__":{"a":1}');
     expect(text).toContain('"__proto__":{"b":2}');
@@ -159,7 +191,12 @@ describe('a chat body read into the neutral model', () => {
   });
 
   it('writes a changed limit under the name the caller used', () => {
-    const request = openAiChatDialect.chat!({ model: 'm', messages: [{ role: 'user', content: 'x' }], max_completion_tokens: 5, stop: 'a' });
+    const request = openAiChatDialect.chat!({
+      model: 'm',
+      messages: [{ role: 'user', content: 'x' }],
+      max_completion_tokens: 5,
+      stop: 'a',
+    });
     const { body: written } = codec.request({ ...request, maxOutputTokens: 3, stop: ['b'], deployment });
     expect(written).toMatchObject({ max_completion_tokens: 3, stop: ['b'] });
     expect(written).not.toHaveProperty('max_tokens');
@@ -170,7 +207,12 @@ describe('a chat body read into the neutral model', () => {
       model: 'm',
       messages: [
         { role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/gif;base64,QUJD' } }] },
-        { role: 'assistant', content: null, thinking_blocks: [{ type: 'thinking', thinking: 't', signature: 's' }], reasoning_content: 't' },
+        {
+          role: 'assistant',
+          content: null,
+          thinking_blocks: [{ type: 'thinking', thinking: 't', signature: 's' }],
+          reasoning_content: 't',
+        },
       ],
       max_tokens: 9,
       n: 2,
@@ -192,7 +234,12 @@ describe('a chat body read into the neutral model', () => {
   });
 
   it('refuses a part that only another dialect knows, by its path', () => {
-    const request = { model: 'm', stream: false, extra: {}, messages: [{ role: 'user' as const, content: [{ type: 'other' as const, origin: 'x', value: {} }] }] };
+    const request = {
+      model: 'm',
+      stream: false,
+      extra: {},
+      messages: [{ role: 'user' as const, content: [{ type: 'other' as const, origin: 'x', value: {} }] }],
+    };
     expect(() => codec.request({ ...request, deployment })).toThrow(/messages\[0\]\.content\[0\]/);
   });
 });

@@ -3,13 +3,15 @@ import { RutterError } from '../../contract/errors.ts';
 import type { Dialect } from '../../contract/wire.ts';
 import { openAiChatDialect, openAiCompletionsDialect, openAiEmbeddingsDialect } from './dialects.ts';
 
-const read = (dialect: Dialect, fields: Record<string, unknown>, params = {}) => dialect.read({ fields, params, headers: {} });
+const read = (dialect: Dialect, fields: Record<string, unknown>, params = {}) =>
+  dialect.read({ fields, params, headers: {} });
 
 function refusal(dialect: Dialect, fields: Record<string, unknown>): { param: string | undefined; message: string } {
   try {
     read(dialect, fields);
   } catch (error) {
-    if (RutterError.is(error) && error.code === 'ERR_REQUEST_INVALID') return { param: error.param, message: error.message };
+    if (RutterError.is(error) && error.code === 'ERR_REQUEST_INVALID')
+      return { param: error.param, message: error.message };
     throw error;
   }
   throw new Error('The body was accepted.');
@@ -41,7 +43,10 @@ describe('a chat body', () => {
     ['messages[1].tool_call_id', say({ role: 'tool', content: 'x' })],
     ['messages[1].tool_calls', say({ role: 'assistant', tool_calls: {} })],
     ['messages[1].tool_calls[0].id', say({ role: 'assistant', tool_calls: [{ function: {} }] })],
-    ['messages[1].tool_calls[0].function.arguments', say({ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: {} } }] })],
+    [
+      'messages[1].tool_calls[0].function.arguments',
+      say({ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: {} } }] }),
+    ],
     ['stream', chat({ stream: 'yes' })],
     ['stream_options', chat({ stream_options: true })],
     ['stream_options.include_usage', chat({ stream_options: { include_usage: 1 } })],
@@ -66,8 +71,21 @@ describe('a chat body', () => {
   });
 
   it('may carry null for every optional field, and fields nobody knows', () => {
-    const nulls = { stream: null, stream_options: null, temperature: null, max_tokens: null, n: null, stop: null, tools: null, tool_choice: null };
-    expect(read(openAiChatDialect, chat({ ...nulls, novelty: 1 }))).toMatchObject({ model: 'm', stream: false, includeUsage: false });
+    const nulls = {
+      stream: null,
+      stream_options: null,
+      temperature: null,
+      max_tokens: null,
+      n: null,
+      stop: null,
+      tools: null,
+      tool_choice: null,
+    };
+    expect(read(openAiChatDialect, chat({ ...nulls, novelty: 1 }))).toMatchObject({
+      model: 'm',
+      stream: false,
+      includeUsage: false,
+    });
   });
 
   it('may leave an assistant without content', () => {
@@ -81,7 +99,10 @@ describe('a chat body', () => {
   });
 
   it('tells whether it streams and wants usage', () => {
-    expect(read(openAiChatDialect, chat({ stream: true, stream_options: { include_usage: true } }))).toMatchObject({ stream: true, includeUsage: true });
+    expect(read(openAiChatDialect, chat({ stream: true, stream_options: { include_usage: true } }))).toMatchObject({
+      stream: true,
+      includeUsage: true,
+    });
   });
 
   it('never quotes more than a few words of the caller', () => {
@@ -89,7 +110,17 @@ describe('a chat body', () => {
   });
 
   it('has the words of its messages as text', () => {
-    const messages = [{ role: 'system', content: 'be brief' }, { role: 'user', content: [{ type: 'text', text: 'what' }, { type: 'image_url', image_url: { url: 'x' } }] }, { role: 'assistant', content: null }];
+    const messages = [
+      { role: 'system', content: 'be brief' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'what' },
+          { type: 'image_url', image_url: { url: 'x' } },
+        ],
+      },
+      { role: 'assistant', content: null },
+    ];
     expect(openAiChatDialect.text(chat({ messages }))).toBe('be brief\nwhat');
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readControls } from './controls.ts';
 
-const read = (fields: Record<string, unknown>, headers: Record<string, string> = {}) => readControls({ fields, params: {}, headers });
+const read = (fields: Record<string, unknown>, headers: Record<string, string> = {}) =>
+  readControls({ fields, params: {}, headers });
 
 describe('controls', () => {
   it('are empty where nothing steers', () => {
@@ -39,7 +40,12 @@ describe('controls', () => {
   });
 
   it('come from headers, which win, and tags add up', () => {
-    const headers = { 'x-litellm-timeout': '2', 'x-litellm-stream-timeout': '0.5', 'x-litellm-num-retries': '0', 'x-litellm-tags': 'h1, h2' };
+    const headers = {
+      'x-litellm-timeout': '2',
+      'x-litellm-stream-timeout': '0.5',
+      'x-litellm-num-retries': '0',
+      'x-litellm-tags': 'h1, h2',
+    };
     expect(read({ timeout: 9, num_retries: 5, tags: ['b'] }, headers).controls).toEqual({
       timeoutMs: 2000,
       streamTimeoutMs: 500,
@@ -63,6 +69,8 @@ describe('controls', () => {
   });
 
   it('are refused for a wrong header, by its name', () => {
-    expect(() => read({}, { 'x-litellm-timeout': 'soon' })).toThrow(expect.objectContaining({ param: 'x-litellm-timeout' }));
+    expect(() => read({}, { 'x-litellm-timeout': 'soon' })).toThrow(
+      expect.objectContaining({ param: 'x-litellm-timeout' }),
+    );
   });
 });

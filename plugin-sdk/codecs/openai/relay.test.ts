@@ -11,7 +11,13 @@ const hidden = { model: 'my-group', includeUsage: false };
 const head = '"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-2024-08-06"';
 const chunk = (delta: unknown, finish: string | null = null) =>
   `data: {${head},"choices":[{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,"finish_reason":${JSON.stringify(finish)}}],"usage":null}\n\n`;
-const usage = { prompt_tokens: 20, completion_tokens: 9, total_tokens: 29, prompt_tokens_details: { cached_tokens: 8 }, completion_tokens_details: { reasoning_tokens: 4 } };
+const usage = {
+  prompt_tokens: 20,
+  completion_tokens: 9,
+  total_tokens: 29,
+  prompt_tokens_details: { cached_tokens: 8 },
+  completion_tokens_details: { reasoning_tokens: 4 },
+};
 const usageChunk = `data: {${head},"choices":[],"usage":${JSON.stringify(usage)}}\n\n`;
 const opening = chunk({ role: 'assistant', content: '', refusal: null });
 const stream = [
@@ -59,14 +65,18 @@ describe('a relayed stream', () => {
     for (let at = 1; at < whole.length; at++) {
       const { text, relay } = run([whole.subarray(0, at), whole.subarray(at)]);
       if (text !== expected) expect(`${at}: ${text}`).toBe(expected);
-      if (relay.outputLength !== length || relay.usage?.input !== 12) expect({ at, length: relay.outputLength, usage: relay.usage }).toBe(length);
+      if (relay.outputLength !== length || relay.usage?.input !== 12)
+        expect({ at, length: relay.outputLength, usage: relay.usage }).toBe(length);
     }
     expect(run([...whole].map((byte) => Uint8Array.of(byte))).text).toBe(expected);
   });
 
   it('is the same in any number of pieces, with either line end', () => {
     const crlf = stream.replaceAll('\n', '\r\n');
-    for (const [text, expected] of [[stream, renamed(stream)], [crlf, renamed(crlf)]] as const) {
+    for (const [text, expected] of [
+      [stream, renamed(stream)],
+      [crlf, renamed(crlf)],
+    ] as const) {
       const whole = bytes(text);
       fc.assert(
         fc.property(fc.array(fc.nat(whole.length), { maxLength: 12 }), (cuts) => {
@@ -177,11 +187,23 @@ describe('a relayed stream', () => {
   });
 
   it.each([
-    ['an error object', 'data: {"error":{"message":"Overloaded, try later","type":"overloaded_error","code":null}}\n\n', 'ERR_PROVIDER_OVERLOADED'],
-    ['an error beside choices', `data: {${head},"error":{"code":429,"message":"slow"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n`, 'ERR_PROVIDER_RATE_LIMIT'],
+    [
+      'an error object',
+      'data: {"error":{"message":"Overloaded, try later","type":"overloaded_error","code":null}}\n\n',
+      'ERR_PROVIDER_OVERLOADED',
+    ],
+    [
+      'an error beside choices',
+      `data: {${head},"error":{"code":429,"message":"slow"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n`,
+      'ERR_PROVIDER_RATE_LIMIT',
+    ],
     ['an error event', 'event: error\ndata: {"message":"boom","type":"server_error"}\n\n', 'ERR_PROVIDER_INTERNAL'],
     ['an error event in words', 'event: error\ndata: it broke\n\n', 'ERR_PROVIDER_INTERNAL'],
-    ['an error of the request', 'data: {"error":{"message":"bad","type":"invalid_request_error","code":"context_length_exceeded"}}\n\n', 'ERR_PROVIDER_CONTEXT_WINDOW'],
+    [
+      'an error of the request',
+      'data: {"error":{"message":"bad","type":"invalid_request_error","code":"context_length_exceeded"}}\n\n',
+      'ERR_PROVIDER_CONTEXT_WINDOW',
+    ],
     ['no JSON', 'data: <html>Bad gateway</html>\n\n', 'ERR_PROVIDER_MALFORMED'],
     ['half JSON', 'data: {"choices":[{"delta":\n\n', 'ERR_PROVIDER_MALFORMED'],
   ])('stops at %s, after what came before it', (_name, event, code) => {
@@ -189,7 +211,9 @@ describe('a relayed stream', () => {
     const whole = bytes(`${before}${event}${chunk({ content: 'after' })}`);
     for (let at = 1; at < whole.length; at += 3) {
       const relay = new OpenAiRelay(context);
-      const sent = [relay.push(whole.subarray(0, at)), relay.push(whole.subarray(at))].map((out) => Buffer.from(out ?? []).toString()).join('');
+      const sent = [relay.push(whole.subarray(0, at)), relay.push(whole.subarray(at))]
+        .map((out) => Buffer.from(out ?? []).toString())
+        .join('');
       expect(sent).toBe(renamed(before));
       expect(relay.failure).toMatchObject({ code });
       expect(() => relay.finish()).toThrow(expect.objectContaining({ code }));
@@ -197,15 +221,21 @@ describe('a relayed stream', () => {
   });
 
   it('joins data that took several lines', () => {
-    const { text, relay } = run([bytes('data: {"model":"gpt","choices":\ndata: [{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n')]);
-    expect(JSON.parse(text.split('\n\n')[0]!.slice(6))).toMatchObject({ model: 'my-group', choices: [{ delta: { content: 'a' } }] });
+    const { text, relay } = run([
+      bytes('data: {"model":"gpt","choices":\ndata: [{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'),
+    ]);
+    expect(JSON.parse(text.split('\n\n')[0]!.slice(6))).toMatchObject({
+      model: 'my-group',
+      choices: [{ delta: { content: 'a' } }],
+    });
     expect(relay.isComplete).toBe(true);
   });
 
   it('does not hold an event without end', () => {
     const relay = new OpenAiRelay(context);
     const piece = Buffer.alloc(1024 * 1024, 'x');
-    for (let pushed = 0; pushed <= maxEventBytes && relay.failure === undefined; pushed += piece.length) relay.push(piece);
+    for (let pushed = 0; pushed <= maxEventBytes && relay.failure === undefined; pushed += piece.length)
+      relay.push(piece);
     expect(relay.failure).toMatchObject({ code: 'ERR_PROVIDER_MALFORMED' });
   });
 });
@@ -244,13 +274,17 @@ describe('a relayed whole reply', () => {
 
   it('of embeddings has data in place of choices', () => {
     const relay = new OpenAiRelay(context, 'data');
-    const body = '{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1,-2e-3]}],"model":"e","usage":{"prompt_tokens":7,"total_tokens":7}}';
+    const body =
+      '{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1,-2e-3]}],"model":"e","usage":{"prompt_tokens":7,"total_tokens":7}}';
     expect(Buffer.from(relay.whole(bytes(body))).toString()).toBe(body.replace('"model":"e"', '"model":"my-group"'));
     expect(relay.usage).toEqual({ input: 7, output: 0 });
   });
 
   it('never carries a key of the vendor into an error', () => {
-    const call = () => new OpenAiRelay(context).whole(bytes('{"error":{"message":"Incorrect API key provided: sk-proj-abcdef123456","code":401}}'));
+    const call = () =>
+      new OpenAiRelay(context).whole(
+        bytes('{"error":{"message":"Incorrect API key provided: sk-proj-abcdef123456","code":401}}'),
+      );
     expect(call).toThrow(RutterError);
     expect(call).toThrow(expect.objectContaining({ message: expect.not.stringContaining('abcdef') }));
   });
@@ -274,10 +308,19 @@ describe('the scan', () => {
     const noise = fc.jsonValue({ maxDepth: 2 });
     fc.assert(
       fc.property(fc.string(), noise, noise, (model, a, b) => {
-        const text = bytes(JSON.stringify({ a: { model: 'no', usage: a }, model, choices: [{ delta: { content: 'x', model: b }, usage: 1 }], usage: { b } }));
+        const text = bytes(
+          JSON.stringify({
+            a: { model: 'no', usage: a },
+            model,
+            choices: [{ delta: { content: 'x', model: b }, usage: 1 }],
+            usage: { b },
+          }),
+        );
         expect(scan.scan(text, 0, text.length)).toBe(true);
         expect(JSON.parse(text.toString('utf8', scan.modelStart, scan.modelEnd))).toBe(model);
-        expect(JSON.parse(text.toString('utf8', scan.usageStart, scan.usageEnd))).toEqual(JSON.parse(JSON.stringify({ b })));
+        expect(JSON.parse(text.toString('utf8', scan.usageStart, scan.usageEnd))).toEqual(
+          JSON.parse(JSON.stringify({ b })),
+        );
       }),
       { numRuns: 300 },
     );

@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import type { Deployment } from '../../contract/request.ts';
+import { openAiChatCodec, openAiCompletionsCodec } from './codec.ts';
+import { openAiChatDialect, openAiCompletionsDialect } from './dialects.ts';
+import { isReasoningModel } from './models.ts';
+
+const deployment = (model: string, params = {}): Deployment => ({
+  id: 'd',
+  group: 'g',
+  model,
+  provider: 'openai',
+  tags: [],
+  params,
+  info: {},
+});
+const codec = openAiChatCodec();
+const messages = [{ role: 'user', content: 'x' }];
+
+const pass = (fields: Record<string, unknown>, to = deployment('gpt-4o'), stream = fields.stream === true) =>
+  codec.pass!({ deployment: to, stream, fields: { model: 'g', messages, ...fields } });
+const request = (fields: Record<string, unknown>, to = deployment('gpt-4o')) =>
+  codec.request({ ...openAiChatDialect.chat!({ model: 'g', messages, ...fields }), deployment: to });
+
+describe('a body that passes', () => {
+  it('changes its model, and nothing else', () => {
+    expect(pass({ temperature: 0.3, novelty: 1 })).toEqual({ path: '/chat/completions', set: { model: 'gpt-4o' } });
+  });
+
+  it('is not touched when the names are equal', () => {
+    expect(pass({ model: 'gpt-4o' })).toEqual({ path: '/chat/completions' });
+  });
+
+  it('asks for usage when it streams, and keeps other options', () => {
+    expect(pass({ stream: true }).set).toEqual({ model: 'gpt-4o', stream_options: { include_usage: true } });
+    expect(pass({ stream: true, stream_options: { include_obfuscation: false } }).set).toMatchObject({
+      stream_options: { include_obfuscation: false, include_usage: true },
+    });
+    expect(pass({ stream: true, stream_options: { include_usage: true } }).set).toEqual({ model: 'gpt-4o' });
+    const silent = openAiChatCodec({ asksForUsage: false });
+    expect(
+      silent.pass!({ deployment: deployment('m'), stream: true, fields: { model: 'g', stream: true } }).set,
+    ).toEqual({ model: 'm' });
+  });
+
+  it('streams or not as the gateway wants', () => {
+    expect(pass({}, undefined, true).set).toMatchObject({ stream: true, stream_options: { include_usage: true } });
+    expect(pass({ stream: true, stream_options: { include_usage: true } }, undefined, false)).toMatchObject({
+      set: { stream: false },
+      remove: ['stream_options'],
+    });
+  });
+
+  it('loses what the deployment always drops', () => {
+    const { remove, dropped } = pass(
+      { logit_bias: {}, seed: 1 },
+      deployment('m', { additional_drop_params: ['logit_bias', 'absent'] }),
+    );
+    expect({ remove, dropped }).toEqual({ remove: ['logit_bias'], dropped: ['logit_bias'] });
+  });
+});
+
+describe('a reasoning model', () => {
+  it.each([
+    ['o1', true],
+    ['o3-mini', true],
+    ['o4-mini-2025-04-16', true],
+    ['gpt-5', true],
+    ['gpt-5.4-mini', true],
+    ['azure/o3', true],
+    ['gpt-4o', false],
+    ['gpt-5-chat-latest', false],
+    ['gpt-5.1-chat-latest', false],
+    ['olmo', false],
+  ])('is %s: %s', (model, expected) => expect(isReasoningModel(model)).toBe(expected));
+
+  const system = [{ role: 'system', content: 's' }, ...messages];
+  const developer = [{ role: 'developer', content: 's' }, ...messages];
+
+  it('gets its limit and its system prompt under other names, in both forms', () => {
+    const fields = { messages: system, max_tokens: 10, temperature: 1 };
+    expect(pass(fields, deployment('o3'))).toMatchObject({
+      set: { model: 'o3', max_completion_tokens: 10, messages: developer },
+      remove: ['max_tokens'],
+    });
+    expect(request(fields, deployment('o3')).body).toEqual({
+      model: 'o3',
+      messages: developer,
+      max_completion_tokens: 10,
+      temperature: 1,
+    });
+  });
+
+  it('takes no other temperature: refused, or dropped where the deployment says so', () => {
+    const refused = expect.objectContaining({
+      code: 'ERR_REQUEST_UNSUPPORTED_PARAMETER',
+      param: 'temperature',
+      message: expect.stringContaining('drop_params'),
+    });
+    expect(() => pass({ temperature: 0.2 }, deployment('gpt-5-mini'))).toThrow(refused);
+    expect(() => request({ temperature: 0.2 }, deployment('gpt-5-mini'))).toThrow(refused);
+    const drops = deployment('gpt-5-mini', { drop_params: true });
+    expect(pass({ temperature: 0.2 }, drops)).toMatchObject({ remove: ['temperature'], dropped: ['temperature'] });
+    expect(request({ temperature: 0.2 }, drops)).toMatchObject({ dropped: ['temperature'] });
+    expect(request({ temperature: 0.2 }, drops).body).not.toHaveProperty('temperature');
+    expect(() => pass({ temperature: 0.2 }, deployment('gpt-5.4'))).not.toThrow();
+  });
+});
+
+describe('a vendor that refuses reasoning in the history', () => {
+  const strict = openAiChatCodec({ refusesReasoning: () => true });
+  const history = [
+    ...messages,
+    {
+      role: 'assistant',
+      content: 'a',
+      reasoning_content: 'r',
+      thinking_blocks: [{ type: 'thinking', thinking: 'r', signature: 's' }],
+    },
+    ...messages,
+  ];
+
+  it('gets none, in both forms', () => {
+    const fields = { model: 'm', messages: history };
+    const clean = [...messages, { role: 'assistant', content: 'a' }, ...messages];
+    expect(strict.pass!({ deployment: deployment('m'), stream: false, fields }).set).toEqual({ messages: clean });
+    expect(strict.request({ ...openAiChatDialect.chat!(fields), deployment: deployment('m') }).body).toEqual({
+      model: 'm',
+      messages: clean,
+    });
+    expect(fields.messages).toBe(history);
+  });
+
+  it('is sent the messages as they are when there is none', () => {
+    expect(strict.pass!({ deployment: deployment('m'), stream: false, fields: { model: 'm', messages } })).toEqual({
+      path: '/chat/completions',
+    });
+  });
+});
+
+describe('text completions', () => {
+  const completions = openAiCompletionsCodec();
+  const fields = { model: 'g', prompt: 'Once', max_tokens: 5, logprobs: 2, echo: false, suffix: 'end', stop: '\n' };
+
+  it('become a chat for vendors that have no other operation', () => {
+    expect(openAiCompletionsDialect.chat!(fields)).toMatchObject({
+      messages: [{ role: 'user', content: 'Once' }],
+      maxOutputTokens: 5,
+      logprobs: true,
+      topLogprobs: 2,
+      extra: { suffix: 'end' },
+    });
+  });
+
+  it('are written again as they were', () => {
+    const { echo: _, ...same } = fields;
+    expect(completions.request({ ...openAiCompletionsDialect.chat!(fields), deployment: deployment('m') })).toEqual({
+      path: '/completions',
+      body: { ...same, model: 'm' },
+    });
+  });
+
+  it.each([[['a', 'b']], [[1, 2]]])('with the prompt %j only pass as bytes', (prompt) => {
+    expect(() => openAiCompletionsDialect.chat!({ model: 'g', prompt })).toThrow(
+      expect.objectContaining({ code: 'ERR_REQUEST_UNSUPPORTED_PARAMETER', param: 'prompt' }),
+    );
+    expect(completions.pass!({ deployment: deployment('m'), stream: false, fields: { model: 'g', prompt } })).toEqual({
+      path: '/completions',
+      set: { model: 'm' },
+    });
+  });
+
+  it('have the words of their prompts as text', () => {
+    expect(openAiCompletionsDialect.text({ prompt: ['a', 'b'] })).toBe('a\nb');
+    expect(openAiCompletionsDialect.text({ prompt: [1] })).toBe('');
+  });
+
+  it('stream texts into the same events as chat', () => {
+    const read = completions.events({
+      deployment: deployment('m'),
+      stream: true,
+      request: openAiCompletionsDialect.chat!(fields),
+    });
+    const events = [
+      { id: 'c', model: 'm', choices: [{ index: 0, text: 'a', finish_reason: null }] },
+      {
+        id: 'c',
+        model: 'm',
+        choices: [{ index: 0, text: '', finish_reason: 'length' }],
+        usage: { prompt_tokens: 1, completion_tokens: 1 },
+      },
+    ].flatMap((chunk) => [...read({ event: '', data: JSON.stringify(chunk) })]);
+    expect(events).toEqual([
+      { type: 'start', id: 'c', model: 'm' },
+      { type: 'text-delta', text: 'a' },
+      { type: 'end', reason: 'length' },
+      { type: 'usage', input: 1, output: 1 },
+    ]);
+  });
+});
