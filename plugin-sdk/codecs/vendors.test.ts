@@ -25,7 +25,7 @@ const deployment = (model: string): Deployment => ({
   params: {},
   info: {},
 });
-const sse = (payloads: readonly { type?: string }[], hasNames: boolean) =>
+const sse = (payloads: readonly Record<string, unknown>[], hasNames: boolean) =>
   payloads
     .map((payload) => `${hasNames ? `event: ${payload.type}\n` : ''}data: ${JSON.stringify(payload)}\n\n`)
     .join('');
@@ -37,7 +37,7 @@ const half = (delta: unknown, more = {}) => ({
   model: 'm',
   choices: [{ index: 0, delta, finish_reason: null, ...more }],
 });
-const block = (index: number, ...deltas: unknown[]) =>
+const block = (index: number, ...deltas: unknown[]): Record<string, unknown>[] =>
   deltas.map((delta) => ({ type: 'content_block_delta', index, delta }));
 
 const vendors = {
@@ -94,7 +94,7 @@ const vendors = {
             prompt_tokens_details: { cached_tokens: 20 },
             completion_tokens_details: { reasoning_tokens: 2 },
           },
-        } as never,
+        },
       ],
       false,
     )}data: [DONE]\n\n`,
@@ -120,34 +120,34 @@ const vendors = {
         {
           type: 'message_start',
           message: { id: 'r1', model: 'm', usage: { input_tokens: 10, cache_read_input_tokens: 20, output_tokens: 1 } },
-        } as { type: string },
+        },
         { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '' } } as {
           type: string;
         },
         ...block(0, { type: 'thinking_delta', thinking: 'Think' }),
-        { type: 'content_block_stop', index: 0 } as { type: string },
+        { type: 'content_block_stop', index: 0 },
         { type: 'ping' },
-        { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } } as { type: string },
+        { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
         ...block(1, { type: 'text_delta', text }),
-        { type: 'content_block_stop', index: 1 } as { type: string },
+        { type: 'content_block_stop', index: 1 },
         {
           type: 'content_block_start',
           index: 2,
           content_block: { type: 'tool_use', id: 'c1', name: 'weather', input: {} },
-        } as { type: string },
+        },
         ...block(
           2,
           { type: 'input_json_delta', partial_json: '{"at":"Kö' },
           { type: 'input_json_delta', partial_json: 'ln"}' },
         ),
-        { type: 'content_block_stop', index: 2 } as { type: string },
+        { type: 'content_block_stop', index: 2 },
         {
           type: 'content_block_start',
           index: 3,
           content_block: { type: 'tool_use', id: 'c2', name: 'weather', input: {} },
-        } as { type: string },
-        { type: 'content_block_stop', index: 3 } as { type: string },
-        { type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 12 } } as { type: string },
+        },
+        { type: 'content_block_stop', index: 3 },
+        { type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 12 } },
         { type: 'message_stop' },
       ],
       true,

@@ -92,12 +92,12 @@ describe('a relayed stream', () => {
   it('leaves chunks it has handed out alone when more arrive', () => {
     const relay = new OpenAiRelay(context);
     const whole = bytes(stream);
-    const sent: { out: Uint8Array; then: string }[] = [];
+    const sent: { out: Uint8Array; before: string }[] = [];
     for (let at = 0; at < whole.length; at += 37) {
       const out = relay.push(whole.subarray(at, at + 37));
-      if (out !== undefined) sent.push({ out, then: Buffer.from(out).toString() });
+      if (out !== undefined) sent.push({ out, before: Buffer.from(out).toString() });
     }
-    for (const { out, then } of sent) expect(Buffer.from(out).toString()).toBe(then);
+    for (const { out, before } of sent) expect(Buffer.from(out).toString()).toBe(before);
   });
 
   it('hides the usage chunk from who did not ask, and knows it all the same', () => {
