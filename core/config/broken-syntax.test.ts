@@ -55,6 +55,9 @@ const broken = [
   fails('an alias of nothing', 'router_settings:\n  timeout: *later', [
     error(2, 'router_settings.timeout', 'names an anchor that does not stand before it'),
   ]),
+  fails('a master key that begins with an asterisk', 'general_settings:\n  master_key: *hunter2\n', [
+    error(2, 'general_settings.master_key', 'names an anchor'),
+  ]),
   fails('an alias before its anchor', 'router_settings: *r\nlitellm_settings: &r {}\n', [
     error(1, 'router_settings', 'does not stand before it'),
   ]),

@@ -21,7 +21,7 @@ export function isSecretName(name: string): boolean {
 }
 
 /** Whether what stands at the path is, or is part of, a secret. */
-function isSecretPath(path: Path): boolean {
+export function isSecretPath(path: Path): boolean {
   return path.some((step) => typeof step === 'string' && (isSecretName(step) || secretBlocks.has(step)));
 }
 

@@ -20,7 +20,7 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import type { Report } from './report.ts';
-import { describeName } from './secrets.ts';
+import { describeName, isSecretPath } from './secrets.ts';
 import { syntaxMessage } from './syntax-messages.ts';
 import type { Block, Entry, Leaf, List, Path, Spot, Tree } from './tree.ts';
 
@@ -172,17 +172,19 @@ class Reader {
 
   #follow(name: string, path: Path, spot: Spot): Tree | undefined {
     const target = this.#anchors.get(name);
+    // A key that begins with an asterisk reads as an alias.
+    const shown = isSecretPath(path) ? '[secret]' : describeName(name);
     if (target === undefined) {
       return this.#error(path, spot, [
         'The alias names an anchor that does not stand before it.',
-        `*${describeName(name)}`,
-        `an earlier &${describeName(name)}`,
+        `*${shown}`,
+        `an earlier &${shown}; quotes, if it is a text`,
       ]);
     }
     if (this.#open.has(target)) {
       return this.#error(path, spot, [
         'The alias stands inside what it names.',
-        `*${describeName(name)}`,
+        `*${shown}`,
         'an anchor that has ended',
       ]);
     }
