@@ -1,6 +1,7 @@
 /** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
 
 export { checkGuard, type GuardOptions } from './check-guard.ts';
+export { checkProvider, type ProviderOptions } from './check-provider.ts';
 export { checkState, type StateOptions } from './check-state.ts';
 export { checkStore, type StoreOptions } from './check-store.ts';
 export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
@@ -10,3 +11,4 @@ export { type FakeHost, type FakeHostOptions, fakeHost, type LogLine } from './h
 export { seededRandom } from './random.ts';
 export { assertConforms, type Report, type Subject, type SuiteOptions } from './report.ts';
 export * from './requests.ts';
+export { repliesByDialect, sseFrames, streamsByDialect } from './streams.ts';
