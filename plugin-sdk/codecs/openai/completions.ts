@@ -41,7 +41,8 @@ export function readCompletion(fields: Fields): ChatRequest {
 export function writeCompletionRequest(request: ChatRequest): JsonObject {
   if (request.tools !== undefined && request.tools.length > 0)
     throw unsupported('tools', 'Text completions have no tools.');
-  const { messages: _, logprobs: _has, top_logprobs: logprobs, ...body } = writeChat(request);
+  const { messages: _, logprobs, top_logprobs: alternatives, ...body } = writeChat(request);
   const prompt = request.messages.map(messageText).join('\n\n');
-  return defined({ ...body, prompt, logprobs });
+  // One number says both: whether, and how many alternatives beside the token itself.
+  return defined({ ...body, prompt, logprobs: alternatives ?? (logprobs === true ? 0 : undefined) });
 }
