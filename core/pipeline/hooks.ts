@@ -30,7 +30,7 @@ export function createHooks(extensions: readonly PluginInstance<'extension'>[]):
     postCall: new AsyncSeriesWaterfallHook(['reply', 'call'], 'postCall'),
     settled: new SyncHook(['outcome'], 'settled'),
   };
-  for (const extension of extensions) (extension.value as Extension).apply(hooks as unknown as Parameters<Extension['apply']>[0]);
+  for (const extension of extensions) (extension.value as Extension).apply?.(hooks as unknown as Parameters<NonNullable<Extension['apply']>>[0]);
   return hooks;
 }
 
