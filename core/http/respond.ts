@@ -45,9 +45,18 @@ export function summarise(call: ModelCall, vendorHeaders: Readonly<Record<string
   };
 }
 
+const hopByHop: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'set-cookie', 'content-length', 'content-encoding']);
+
+/** What a vendor's headers may tell a client (RFC 9110 §7.6.1). */
+function endToEnd(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name in headers) if (!hopByHop.has(name)) kept[name] = headers[name] as string;
+  return kept;
+}
+
 /** The dialect's headers and those that every reply of ours carries. */
 export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): Record<string, string> {
-  const headers = call.wire.headers?.(summarise(call, vendorHeaders)) ?? {};
+  const headers = call.wire.headers?.(summarise(call, endToEnd(vendorHeaders))) ?? {};
   headers['x-request-id'] = call.facts.id;
   if (call.dropped.length > 0) headers['x-rutter-translation'] = `dropped ${[...new Set(call.dropped)].join(', ')}`.replace(/[^\x20-\x7e]/g, '?');
   return headers;
@@ -153,6 +162,8 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
     if (call.facts.aborted) throw call.facts.aborted;
   };
   try {
+    // For whoever reads a loop's reply it begins now, not when the first inner call did.
+    if (isSummed) call.firstTokenMs = call.elapsed();
     for await (const event of served.kind === 'reply' ? replyEvents(served.reply) : eventsOf(served)) {
       if (!isSummed || event.type !== 'usage') await send(guarded.push(event));
     }

@@ -42,6 +42,8 @@ export interface FormPart {
 
 /** One WebSocket connection, plain values in and out. */
 export interface RouteSocket {
+  /** The subprotocol agreed on: the first of the route's that the client offered; '' for none. */
+  readonly protocol: string;
   readonly messages: AsyncIterable<string | Uint8Array>;
   /** Resolves when the message has been handed to the network; waits while the client reads slowly. */
   send(message: string | Uint8Array): Promise<void>;
@@ -74,6 +76,7 @@ export interface MultipartRoute extends RouteBase {
 export interface UpgradeRoute extends RouteBase {
   readonly method: 'GET';
   readonly mode: 'upgrade';
+  /** In the order of preference. A key may come as the subprotocol `openai-insecure-api-key.<key>`; it is never agreed on. */
   readonly subprotocols?: readonly string[];
   handler(request: RouteRequest, socket: RouteSocket): Promise<void>;
 }
@@ -135,6 +138,11 @@ export type GuardMode = 'before' | 'beside' | 'after';
 export interface StreamGuard {
   /** Most characters of text held back; the kernel refuses more with ERR_PLUGIN_INVALID. */
   readonly holdBack: number;
+  /**
+   * Characters held back now. A guard that shortens text must tell them: where this is absent, all that went
+   * in and has not come out counts as held back.
+   */
+  readonly held?: number;
   /** Events to send on now, in order; throw to stop the stream with a typed error. */
   push(event: ChatEvent): readonly ChatEvent[];
   /** What was still held back. */
@@ -194,7 +202,7 @@ export interface Provider {
   readonly completions?: ChatCodec;
   readonly embeddings?: EmbeddingsCodec;
   /** Other operations, by name. */
-  readonly raw?: Readonly<Record<Operation, RawCodec>>;
+  readonly raw?: Readonly<Partial<Record<string, RawCodec>>>;
   readonly failure?: FailureReader;
   /** `cancel` closes the upstream when the client leaves (the default); `drain` reads it to its end to learn what it cost. */
   readonly whenClientLeaves?: 'cancel' | 'drain';
@@ -229,9 +237,9 @@ export interface SecretsResolver {
   resolve(reference: string): Promise<string | undefined>;
 }
 
-/** The raw hooks, as tapable objects; trusted plugins only. */
+/** The raw hooks, as tapable objects; trusted plugins only. One that lives by its facets, a `wrap` for instance, needs none. */
 export interface Extension {
-  apply(hooks: Readonly<Record<'preRoute' | 'select' | 'call' | 'postCall' | 'settled', unknown>>): void;
+  apply?(hooks: Readonly<Record<'preRoute' | 'select' | 'call' | 'postCall' | 'settled', unknown>>): void;
 }
 
 /** What `setup` returns, by kind. */
