@@ -197,7 +197,7 @@ const parts: Readonly<Record<Kind, readonly string[]>> = {
   state: ['reserve', 'settle', 'increment', 'get', 'set', 'delete'],
   source: ['get', 'list', 'put'],
   secrets: ['resolve'],
-  extension: ['apply'],
+  extension: [],
 };
 
 function checkValue({ name, package: { manifest } }: ComposedInstance, value: unknown): asserts value is InstanceValue {
