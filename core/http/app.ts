@@ -106,9 +106,9 @@ interface Exchange {
 
 async function dispatch(options: AppOptions, exchange: Exchange): Promise<void> {
   const { request, response, facts, path, found, query = {} } = exchange;
-  const { route, params } = found;
+  const { route, owner, params } = found;
   if (route.mode === 'upgrade') throw new RutterError('ERR_REQUEST_METHOD', `${facts.path} takes WebSocket connections only.`, { headers: { upgrade: 'websocket' } });
-  if (route.mode !== 'model') return servePlainRoute({ request, response, facts, path, route, params, query });
+  if (route.mode !== 'model') return servePlainRoute({ request, response, facts, path, route, owner, params, query });
   const key = facts.rawHeader('idempotency-key');
   if (key !== undefined) return options.idempotency.serve(key, { request, response, facts, path }, () => serveModelRoute({ request, response, facts, path, route, params }));
   return serveModelRoute({ request, response, facts, path, route, params });

@@ -19,7 +19,8 @@ export class GuardedEvents {
   /** What the guards still held, each one's passing through those after it. */
   end(): readonly ChatEvent[] {
     const out: ChatEvent[] = [];
-    this.#guards.forEach(({ guard }, index) => out.push(...this.#through(checkedEvents(guard.end()), index + 1)));
+    for (const [index, { guard }] of this.#guards.entries())
+      out.push(...this.#through(checkedEvents(guard.end()), index + 1));
     return out;
   }
 
@@ -32,7 +33,13 @@ export class GuardedEvents {
         entry.held += length([event]) - length(out);
         next.push(...out);
       }
-      if (entry.held > entry.guard.holdBack) throw new RutterError('ERR_PLUGIN_INVALID', `A stream guard holds back ${entry.held} characters; it said at most ${entry.guard.holdBack}.`);
+      // A guard that shortens text knows better: what it has taken out is not held back.
+      entry.held = entry.guard.held ?? entry.held;
+      if (entry.held > entry.guard.holdBack)
+        throw new RutterError(
+          'ERR_PLUGIN_INVALID',
+          `A stream guard holds back ${entry.held} characters; it said at most ${entry.guard.holdBack}.`,
+        );
       // A guard that adds text, a redaction mark for instance, holds nothing back.
       if (entry.held < 0) entry.held = 0;
       passing = next;
@@ -42,12 +49,18 @@ export class GuardedEvents {
 }
 
 function checkedEvents(events: readonly ChatEvent[]): readonly ChatEvent[] {
-  if (!Array.isArray(events)) throw new RutterError('ERR_PLUGIN_INVALID', `A stream guard returned ${typeof events}; expected an array of events.`);
+  if (!Array.isArray(events))
+    throw new RutterError(
+      'ERR_PLUGIN_INVALID',
+      `A stream guard returned ${typeof events}; expected an array of events.`,
+    );
   return events;
 }
 
 function length(events: readonly ChatEvent[]): number {
   let sum = 0;
-  for (const event of events) if (event.type === 'text-delta' || event.type === 'refusal-delta') sum += event.text.length;
+  for (const event of events)
+    if (event.type === 'text-delta' || event.type === 'refusal-delta' || event.type === 'reasoning-delta')
+      sum += event.text.length;
   return sum;
 }

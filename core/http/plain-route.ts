@@ -2,12 +2,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type HandlerRoute, type MultipartRoute, type RouteReply, type RouteRequest, RutterError } from '@rutter/plugin-sdk';
+import {
+  type HandlerRoute,
+  type MultipartRoute,
+  type RouteReply,
+  type RouteRequest,
+  RutterError,
+} from '@rutter/plugin-sdk';
 import type { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { sendError } from './envelope.ts';
 import { formParts } from './multipart.ts';
 import { readBody, streamBody } from './read-body.ts';
+import { faultOf } from './route-fault.ts';
 
 export interface PlainExchange {
   readonly request: IncomingMessage;
@@ -15,6 +22,8 @@ export interface PlainExchange {
   readonly facts: Facts;
   readonly path: RequestPath;
   readonly route: HandlerRoute | MultipartRoute;
+  /** Name of the instance whose route it is. */
+  readonly owner: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
 }
@@ -29,9 +38,13 @@ export async function servePlainRoute(exchange: PlainExchange): Promise<void> {
   exchange.path.active.add(facts);
   try {
     const asked = await routeRequest(exchange);
-    const reply = route.mode === 'multipart' ? await route.handler(asked, formParts(request, asked.body)) : await route.handler(asked);
+    const reply =
+      route.mode === 'multipart'
+        ? await route.handler(asked, formParts(request, asked.body))
+        : await route.handler(asked);
     await sendReply(response, reply, facts, request.method === 'HEAD');
   } catch (thrown) {
+    if (!facts.aborted) faultOf(exchange.path, exchange.owner, thrown);
     sendError(response, RutterError.from(thrown, 'ERR_PLUGIN_FAILED'), facts.id);
     if (!request.complete) request.unpipe().resume();
   } finally {
@@ -46,7 +59,8 @@ async function routeRequest(exchange: PlainExchange): Promise<RouteRequest> {
   const limits = { maxBytes, timeoutMs: kernel.bodyTimeoutMs };
   const common = { method: facts.method, path: facts.path, params, query, headers: facts.headers, context: facts };
   if (route.mode !== 'json') return { ...common, body: streamBody(request, limits), json: undefined };
-  const bytes = request.method === 'GET' || request.method === 'HEAD' ? Buffer.alloc(0) : await readBody(request, limits);
+  const bytes =
+    request.method === 'GET' || request.method === 'HEAD' ? Buffer.alloc(0) : await readBody(request, limits);
   return { ...common, body: once(bytes), json: bytes.length === 0 ? undefined : parse(bytes) };
 }
 
@@ -58,7 +72,11 @@ function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new RutterError('ERR_REQUEST_INVALID', `The body is not valid JSON: ${(error as Error).message.slice(0, 160)}.`, { cause: error });
+    throw new RutterError(
+      'ERR_REQUEST_INVALID',
+      `The body is not valid JSON: ${(error as Error).message.slice(0, 160)}.`,
+      { cause: error },
+    );
   }
 }
 
@@ -70,8 +88,14 @@ async function sendReply(response: ServerResponse, reply: RouteReply, facts: Fac
     await pipeline(Readable.from(body as AsyncIterable<Uint8Array | string>), response);
     return;
   }
-  if (body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array)) headers['content-type'] ??= 'application/json';
-  const bytes = body === undefined ? Buffer.alloc(0) : body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  if (body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array))
+    headers['content-type'] ??= 'application/json';
+  const bytes =
+    body === undefined
+      ? Buffer.alloc(0)
+      : body instanceof Uint8Array
+        ? body
+        : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   headers['content-length'] = String(bytes.length);
   response.writeHead(status, headers);
   response.end(isHead ? undefined : bytes);

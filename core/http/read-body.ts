@@ -13,14 +13,24 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let length = 0;
-    const timer = setTimeout(() => finish(new RutterError('ERR_REQUEST_TIMEOUT', `The body did not arrive within ${limits.timeoutMs} ms; ${length} bytes came.`)), limits.timeoutMs);
+    const timer = setTimeout(
+      () =>
+        finish(
+          new RutterError(
+            'ERR_REQUEST_TIMEOUT',
+            `The body did not arrive within ${limits.timeoutMs} ms; ${length} bytes came.`,
+          ),
+        ),
+      limits.timeoutMs,
+    );
     const onData = (chunk: Buffer) => {
       length += chunk.length;
       if (length > limits.maxBytes) finish(tooLarge(length, limits.maxBytes));
       else parts.push(chunk);
     };
     const onEnd = () => finish(undefined);
-    const onGone = () => finish(new RutterError('ERR_REQUEST_ABORTED', 'The client left before its body was complete.'));
+    const onGone = () =>
+      finish(new RutterError('ERR_REQUEST_ABORTED', 'The client left before its body was complete.'));
     const finish = (error: RutterError | undefined) => {
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('aborted', onGone);
@@ -31,20 +41,24 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
   });
 }
 
-const tooLarge = (found: number, most: number) => new RutterError('ERR_REQUEST_TOO_LARGE', `The body has ${found} bytes or more; at most ${most} are accepted.`);
+const tooLarge = (found: number, most: number) =>
+  new RutterError('ERR_REQUEST_TOO_LARGE', `The body has ${found} bytes or more; at most ${most} are accepted.`);
 
-/** The body as it comes, within a size; for routes that stream. */
+/** The body as it comes, within a size; for routes that stream. Only the client's silence counts, not the time its bytes wait for a reader. */
 export async function* streamBody(request: IncomingMessage, limits: BodyLimits): AsyncGenerator<Uint8Array> {
   let length = 0;
-  const idle = setTimeout(() => request.destroy(new RutterError('ERR_REQUEST_TIMEOUT', `No part of the body came for ${limits.timeoutMs} ms.`)), limits.timeoutMs);
+  const late = () =>
+    request.destroy(new RutterError('ERR_REQUEST_TIMEOUT', `No part of the body came for ${limits.timeoutMs} ms.`));
+  let timer = setTimeout(late, limits.timeoutMs);
   try {
     for await (const chunk of request) {
-      idle.refresh();
+      clearTimeout(timer);
       length += (chunk as Buffer).length;
       if (length > limits.maxBytes) throw tooLarge(length, limits.maxBytes);
       yield chunk as Buffer;
+      timer = setTimeout(late, limits.timeoutMs);
     }
   } finally {
-    clearTimeout(idle);
+    clearTimeout(timer);
   }
 }

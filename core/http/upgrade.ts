@@ -2,20 +2,32 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type RouteRequest, type RouteSocket, RutterError, type UpgradeRoute } from '@rutter/plugin-sdk';
+import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Facts } from '../pipeline/facts.ts';
+import type { RequestPath } from '../pipeline/path.ts';
+import { exposed } from './envelope.ts';
 import type { Holdable } from './gateway.ts';
 import { identify, permit } from './identify.ts';
+import { faultOf } from './route-fault.ts';
+import { SocketMessages } from './socket-messages.ts';
 
 const maxMessageBytes = 16 * 1024 * 1024;
-/** Most messages that wait for their reader before the sender is made to wait. */
-const queueLimit = 64;
+/** A client that answers none of three pings in a row is gone, or has stopped reading. */
+const pingMs = 30_000;
+const mostUnanswered = 3;
+const closeMs = 5000;
 const keyProtocol = /^openai-insecure-api-key\.(.+)$/;
 
 export class Upgrades {
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols: (offered) => [...offered].find((name) => !keyProtocol.test(name)) ?? false });
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxMessageBytes,
+    handleProtocols: (offered, request) => agreed(offered, this.#routes.get(request)?.subprotocols) ?? false,
+  });
   readonly #current: () => Holdable;
   readonly #open = new Set<WebSocket>();
+  readonly #routes = new WeakMap<IncomingMessage, UpgradeRoute>();
 
   constructor(current: () => Holdable) {
     this.#current = current;
@@ -27,52 +39,87 @@ export class Upgrades {
 
   /** Never throws: a refused handshake is answered and closed. */
   async accept(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const generation = this.#current();
-    const lease = generation.lease();
-    const { path, routes } = generation.path;
     socket.on('error', () => socket.destroy());
+    let release = () => {};
     try {
-      const url = new URL(request.url ?? '/', 'http://gateway');
+      const generation = this.#current();
+      const lease = generation.lease();
+      release = () => lease.release();
+      const { path, routes } = generation.path;
+      const url = URL.parse(request.url ?? '/', 'http://gateway');
+      if (!url) throw new RutterError('ERR_REQUEST_INVALID', 'The address cannot be read.');
       const headers = withProtocolKey(request.headers);
       const facts = new Facts({ method: 'GET', path: url.pathname, headers, on: path });
-      const { route, params } = routes.find('GET', url.pathname);
-      if (route.mode !== 'upgrade') throw new RutterError('ERR_REQUEST_INVALID', `${url.pathname.slice(0, 128)} takes no WebSocket connections.`);
+      const { route, owner, params } = routes.find('GET', url.pathname);
+      if (route.mode !== 'upgrade')
+        throw new RutterError('ERR_REQUEST_INVALID', `${url.pathname.slice(0, 128)} takes no WebSocket connections.`);
       if (route.permission !== 'public') {
         facts.principal = await identify(path, facts);
         permit(facts.principal, route.permission);
       }
-      await this.#serve({ request, socket, head, facts, route, params, query: Object.fromEntries(url.searchParams) });
+      await this.#serve({
+        request,
+        socket,
+        head,
+        facts,
+        path,
+        route,
+        owner,
+        params,
+        query: Object.fromEntries(url.searchParams),
+      });
     } catch (thrown) {
-      const error = RutterError.from(thrown);
-      if (!socket.destroyed) socket.end(`HTTP/1.1 ${error.status} Refused\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      refuse(socket, RutterError.from(thrown));
     } finally {
-      lease.release();
+      release();
     }
   }
 
   async #serve(exchange: UpgradeExchange): Promise<void> {
-    const { request, socket, head, facts, route } = exchange;
-    const client = await new Promise<WebSocket>((resolve) => this.#server.handleUpgrade(request, socket, head, resolve));
+    const { request, facts, path, route } = exchange;
+    this.#routes.set(request, route);
+    const client = await this.#shakeHands(exchange);
+    if (!client) return;
     this.#open.add(client);
+    const hold = {
+      abort(reason: RutterError) {
+        facts.abort(reason);
+        client.close(1001, 'the gateway was changed');
+      },
+    };
+    path.active.add(hold);
+    const stopPings = keepAlive(client);
     client.once('close', () => {
       this.#open.delete(client);
+      path.active.delete(hold);
+      stopPings();
       facts.abort(new RutterError('ERR_REQUEST_ABORTED', 'The client closed the connection.'));
     });
-    const asked: RouteRequest = { method: 'GET', path: facts.path, params: exchange.params, query: exchange.query, headers: facts.headers, body: nothing(), json: undefined, context: facts };
-    try {
-      await route.handler(asked, socketOf(client));
-      client.close(1000);
-    } catch (thrown) {
-      const error = RutterError.from(thrown, 'ERR_PLUGIN_FAILED');
-      client.close(error.status === 401 || error.status === 403 ? 1008 : 1011, error.expose ? error.message.slice(0, 100) : 'internal error');
-    }
+    await run(exchange, client);
     await closed(client);
+  }
+
+  /** Undefined when the handshake itself is wrong: ws has answered it then. */
+  #shakeHands({ request, socket, head }: UpgradeExchange): Promise<WebSocket | undefined> {
+    return new Promise((resolve) => {
+      if (socket.destroyed) resolve(undefined);
+      socket.once('close', () => resolve(undefined));
+      this.#server.handleUpgrade(request, socket, head, resolve);
+    });
   }
 
   /** Tells every client that the gateway goes away (RFC 6455 §7.4.1, 1001). */
   closeAll(): void {
-    for (const client of this.#open) client.close(1001, 'the gateway is stopping');
+    for (const client of this.#open) {
+      client.resume();
+      client.close(1001, 'the gateway is stopping');
+    }
   }
+}
+
+/** A browser that offers subprotocols and sees none agreed on gives up, so a route that names none takes any but the key. */
+function agreed(offered: ReadonlySet<string>, own: readonly string[] | undefined): string | undefined {
+  return own ? own.find((name) => offered.has(name)) : [...offered].find((name) => !keyProtocol.test(name));
 }
 
 interface UpgradeExchange {
@@ -80,10 +127,56 @@ interface UpgradeExchange {
   readonly socket: Socket;
   readonly head: Buffer;
   readonly facts: Facts;
+  readonly path: RequestPath;
   readonly route: UpgradeRoute;
+  readonly owner: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
 }
+
+function refuse(socket: Socket, error: RutterError): void {
+  if (socket.destroyed) return;
+  const body = JSON.stringify(openAiErrorEnvelope(exposed(error)));
+  const more = Object.entries(error.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${error.status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${more.join('')}\r\n${body}`,
+  );
+}
+
+/** Runs the handler to its end; what it throws closes the connection. */
+async function run({ facts, path, route, owner, params, query }: UpgradeExchange, client: WebSocket): Promise<void> {
+  const messages = new SocketMessages(client);
+  const asked: RouteRequest = {
+    method: 'GET',
+    path: facts.path,
+    params,
+    query,
+    headers: facts.headers,
+    body: nothing(),
+    json: undefined,
+    context: facts,
+  };
+  try {
+    await route.handler(asked, socketOf(client, messages));
+    client.close(1000);
+  } catch (thrown) {
+    // A client that has left makes the handler's next message fail: that is no fault of the plugin.
+    if (!facts.aborted) faultOf(path, owner, thrown);
+    const error = RutterError.from(thrown, 'ERR_PLUGIN_FAILED');
+    client.close(
+      error.status === 401 || error.status === 403 ? 1008 : 1011,
+      error.expose ? reasonOf(error.message) : 'internal error',
+    );
+  }
+  messages.drop();
+}
+
+/** A close frame holds at most 123 bytes of reason. */
+const reasonOf = (message: string) =>
+  Buffer.from(message)
+    .subarray(0, 120)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '');
 
 /** Browsers cannot set headers on a WebSocket: the key may come as a subprotocol. */
 function withProtocolKey(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
@@ -94,10 +187,26 @@ function withProtocolKey(headers: IncomingMessage['headers']): IncomingMessage['
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
+function keepAlive(client: WebSocket): () => void {
+  let unanswered = 0;
+  const answered = () => {
+    unanswered = 0;
+  };
+  client.on('pong', answered).on('message', answered);
+  const timer = setInterval(() => {
+    // While we read nothing ourselves, no answer could be seen.
+    if (client.isPaused) return;
+    if (unanswered >= mostUnanswered) client.terminate();
+    unanswered++;
+    client.ping();
+  }, pingMs);
+  return () => clearInterval(timer);
+}
+
 async function closed(client: WebSocket): Promise<void> {
   if (client.readyState === client.CLOSED) return;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => client.terminate(), 5000);
+    const timer = setTimeout(() => client.terminate(), closeMs);
     client.once('close', () => {
       clearTimeout(timer);
       resolve();
@@ -105,41 +214,18 @@ async function closed(client: WebSocket): Promise<void> {
   });
 }
 
-function socketOf(client: WebSocket): RouteSocket {
+function socketOf(client: WebSocket, messages: SocketMessages): RouteSocket {
   return {
-    messages: messages(client),
-    send: (message) => new Promise((resolve, reject) => client.send(message, (error) => (error ? reject(new RutterError('ERR_REQUEST_ABORTED', 'The client closed the connection.', { cause: error })) : resolve()))),
+    protocol: client.protocol,
+    messages,
+    send: (message) =>
+      new Promise((resolve, reject) =>
+        client.send(message, (error) =>
+          error
+            ? reject(new RutterError('ERR_REQUEST_ABORTED', 'The client closed the connection.', { cause: error }))
+            : resolve(),
+        ),
+      ),
     close: (code, reason) => client.close(code ?? 1000, reason),
   };
-}
-
-async function* messages(client: WebSocket): AsyncGenerator<string | Uint8Array> {
-  const queue: (string | Uint8Array)[] = [];
-  let wake: (() => void) | undefined;
-  let isClosed = client.readyState >= client.CLOSING;
-  const signal = () => {
-    wake?.();
-    wake = undefined;
-  };
-  client.on('message', (data, isBinary) => {
-    const bytes = data as Buffer;
-    queue.push(isBinary ? bytes : bytes.toString('utf8'));
-    if (queue.length >= queueLimit) client.pause();
-    signal();
-  });
-  client.once('close', () => {
-    isClosed = true;
-    signal();
-  });
-  for (;;) {
-    const next = queue.shift();
-    if (next !== undefined) {
-      if (client.isPaused) client.resume();
-      yield next;
-    } else if (isClosed) return;
-    else
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-  }
 }

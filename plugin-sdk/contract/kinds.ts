@@ -42,7 +42,7 @@ export interface FormPart {
 
 /** One WebSocket connection, plain values in and out. */
 export interface RouteSocket {
-  /** The subprotocol agreed on: the first of the route's that the client offered; '' for none. */
+  /** The subprotocol agreed on; '' for none. */
   readonly protocol: string;
   readonly messages: AsyncIterable<string | Uint8Array>;
   /** Resolves when the message has been handed to the network; waits while the client reads slowly. */
@@ -76,7 +76,10 @@ export interface MultipartRoute extends RouteBase {
 export interface UpgradeRoute extends RouteBase {
   readonly method: 'GET';
   readonly mode: 'upgrade';
-  /** In the order of preference. A key may come as the subprotocol `openai-insecure-api-key.<key>`; it is never agreed on. */
+  /**
+   * In the order of preference; the first one offered is agreed on where this is absent. A key may come as
+   * the subprotocol `openai-insecure-api-key.<key>`, which is never agreed on.
+   */
   readonly subprotocols?: readonly string[];
   handler(request: RouteRequest, socket: RouteSocket): Promise<void>;
 }
