@@ -265,7 +265,7 @@ describe('plugins in folders', () => {
     );
   });
 
-  it('with a syntax error, a wrong api or a hanging top level change nothing and say why', async () => {
+  it('with a syntax error or a wrong api change nothing and say why', async () => {
     const keeper = bench.keeper();
     await keeper.apply({ source: 'boot' });
     const before = keeper.current;

@@ -1,0 +1,79 @@
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../generation/fixtures/bench.ts';
+import { PackCache } from './pack-cache.ts';
+
+let root: string;
+let folder: string;
+let cacheFolder: string;
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'rutter-cache-')));
+  folder = join(root, 'mine');
+  cacheFolder = join(root, 'cache');
+  await mkdir(folder);
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const text =
+  "import { definePlugin } from '@rutter/plugin-sdk';\nexport default definePlugin({ kind: 'observer', setup: () => ({}) });\n";
+const write = (content: string) => writeFile(join(folder, 'index.js'), content);
+const cache = (deadlineMs?: number) =>
+  new PackCache({ folder: cacheFolder, clock: systemClock, ...(deadlineMs ? { deadlineMs } : {}) });
+
+describe('PackCache', () => {
+  it('packs a folder once for each content, and finds it again', async () => {
+    await write(text);
+    const first = await cache().pack(folder);
+    expect(JSON.parse(await readFile(join(first, 'plugin.json'), 'utf8'))).toMatchObject({
+      name: 'mine',
+      kind: 'observer',
+    });
+    expect(await cache().pack(folder)).toBe(first);
+    await write(`${text}// changed\n`);
+    const second = await cache().pack(folder);
+    expect(second).not.toBe(first);
+    expect((await readdir(cacheFolder)).sort()).toEqual(
+      [first, second].map((path) => path.slice(cacheFolder.length + 1)).sort(),
+    );
+  });
+
+  it('lets several pack the same at once', async () => {
+    await write(text);
+    const entries = await Promise.all([cache().pack(folder), cache().pack(folder)]);
+    expect(entries[1]).toBe(entries[0]);
+    expect(await readdir(cacheFolder)).toHaveLength(1);
+  });
+
+  it('kills a packing that does not end, and leaves no draft', async () => {
+    await write(`${text}for (;;) {}\n`);
+    await expect(cache(1500).pack(folder)).rejects.toMatchObject({
+      code: 'ERR_PLUGIN_INVALID',
+      message: `Packing ${folder} took longer than 1500 ms: expected a top level that ends.`,
+    });
+    expect(await readdir(cacheFolder)).toEqual([]);
+  });
+
+  it('survives a plugin that ends its process, and says so', async () => {
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({ rutter: { api: 1, kind: 'observer', name: 'mine', entry: 'index.js', needs: ['node'] } }),
+    );
+    await write(`import { exit } from 'node:process';\n${text}exit(7);\n`);
+    await expect(cache().pack(folder)).rejects.toThrow('The packing process ended with 7.');
+  });
+
+  it('gives the packing process nothing of the environment', async () => {
+    process.env.RUTTER_TEST_TOKEN = 'token';
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({ rutter: { api: 1, kind: 'observer', name: 'mine', entry: 'index.js', needs: ['node'] } }),
+    );
+    await write(
+      `import { env } from 'node:process';\n${text}throw new Error(JSON.stringify(env.RUTTER_TEST_TOKEN ?? 'nothing'));\n`,
+    );
+    await expect(cache().pack(folder)).rejects.toThrow('threw while it was loaded: "nothing"');
+    delete process.env.RUTTER_TEST_TOKEN;
+  });
+});
