@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CacheableReply } from '@rutter/plugin-sdk';
+import { call, chatReply, fakeHost, principal, requestContext } from '@rutter/plugin-sdk/testing';
+import plugin from './index.ts';
+
+const setUp = async (config = {}) => {
+  const host = fakeHost();
+  return { host, cache: await plugin.setup(host, plugin.config.parse(config)) };
+};
+const reply: CacheableReply = { operation: 'chat', reply: chatReply() };
+const asking = (content: string) => call({ messages: [{ role: 'user', content }] });
+
+test('gives a reply again until its time is over', async () => {
+  const { host, cache } = await setUp({ ttlSeconds: 60 });
+  await cache.write(requestContext(), asking('Why?'), reply);
+  assert.deepEqual(await cache.read(requestContext(), asking('Why?')), reply);
+  assert.equal(await cache.read(requestContext(), asking('How?')), undefined);
+  await host.advance(60_000);
+  assert.equal(await cache.read(requestContext(), asking('Why?')), undefined);
+});
+
+test('tells one caller nothing of what another was answered', async () => {
+  const { cache } = await setUp();
+  await cache.write(requestContext(), asking('Why?'), reply);
+  const other = requestContext({ principal: principal({ id: 'key-2' }) });
+  assert.equal(await cache.read(other, asking('Why?')), undefined);
+});
+
+test('lets the oldest reply go when it is full', async () => {
+  const { cache } = await setUp({ maxEntries: 2 });
+  for (const word of ['one', 'two', 'three']) await cache.write(requestContext(), asking(word), reply);
+  assert.equal(await cache.read(requestContext(), asking('one')), undefined);
+  assert.deepEqual(await cache.read(requestContext(), asking('two')), reply);
+});
