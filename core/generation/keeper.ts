@@ -15,6 +15,7 @@ import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
 import { ChangeQueue, type Waiting } from './change-queue.ts';
+import { within } from './deadline.ts';
 import type { Generation } from './generation.ts';
 import { InstanceTable } from './instance-table.ts';
 import { type InstanceRow, listInstances } from './list.ts';
@@ -59,6 +60,8 @@ interface Open<P> {
 
 /** How long a prepared generation may wait for its commit. */
 const preparedMs = 60_000;
+/** How long a change under way may take to end when the keeper closes. */
+const closeMs = 2000;
 export const defaultDeadlines: Deadlines = { setupMs: 10_000, smokeMs: 5000, disposeMs: 10_000 };
 
 export class GenerationKeeper<P> {
@@ -172,6 +175,10 @@ export class GenerationKeeper<P> {
     this.#current = undefined;
     await Promise.all([...this.#open.keys()].map((prepared) => this.abort(prepared)));
     await Promise.all(this.live.map((generation) => generation.retire(drainMs)));
+    // A change on its way finds the keeper closed and gives up what it made.
+    const late = 'The change under way took longer to end';
+    const turn = async () => (await this.#queue.turn())();
+    await within(turn, { clock: this.#kernel.clock, ms: closeMs, late }).catch(() => {});
   }
 
   /** Every instance that runs, and those left out of the current generation. */

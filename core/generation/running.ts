@@ -61,7 +61,11 @@ export async function setUp(options: SetUpOptions): Promise<SetUpResult> {
   const { instance, kernel, supervise, place } = options;
   const startedMs = kernel.clock.monotonic();
   if (place === 'supervisor' && supervise !== undefined) {
-    const remote = await within(() => supervise(instance, options.key), setUpDeadline(options));
+    const reaching = supervise(instance, options.key);
+    const remote = await within(() => reaching, setUpDeadline(options)).catch((error: unknown) => {
+      reaching.then((late) => late.end()).catch(() => {});
+      throw error;
+    });
     return {
       running: new RunningInstance(options, { value: remote.value, end: () => remote.end(), startedMs, warnings: [] }),
     };

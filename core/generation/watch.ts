@@ -53,6 +53,8 @@ export function watchComposition({ watched, changed, onFault = () => {}, clock =
 }
 
 const mostWatchers = 256;
+/** Between two looks, at least. */
+const pauseMs = 50;
 /** A file that never rests is acted on all the same. */
 const mostLooks = 10;
 
@@ -155,9 +157,12 @@ export class FileWatcher {
   }
 
   async #rest(): Promise<void> {
+    const { clock } = this.#options;
+    // However busy a folder is with other files, looks keep their distance.
+    await clock.sleep(pauseMs, this.#closed.signal).catch(() => {});
     this.#nap = new AbortController();
     if (!this.#wasCalled && !this.#closed.signal.aborted)
-      await this.#options.clock.sleep(this.#pollMs, this.#nap.signal).catch(() => {});
+      await clock.sleep(this.#pollMs, this.#nap.signal).catch(() => {});
     this.#wasCalled = false;
   }
 }

@@ -44,6 +44,9 @@ export class Evaluator {
     try {
       return { definition: await entry.definition, release };
     } catch (error) {
+      // With the entry goes the way back to the sources.
+      for (const thrown of [error, error instanceof Error ? error.cause : undefined])
+        if (thrown instanceof Error && thrown.stack !== undefined) thrown.stack = entry.trace.map(thrown.stack);
       release();
       throw error;
     }

@@ -30,7 +30,9 @@ export function configure(
   definition: PluginDefinition,
   configuration: Configuration,
 ): ConfigResult {
-  const schema = z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  const { config: packed = z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }) } =
+    planned.package.manifest;
+  const schema = packed as JsonSchema;
   const problems = new Problems();
   const place = (path: Path) => configuration.placeOf(writtenAt(planned, path));
   const known = Object.keys(schema.properties ?? {});
