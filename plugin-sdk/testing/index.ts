@@ -1,7 +1,10 @@
 /** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
 
+export { type CacheOptions, checkCache } from './check-cache.ts';
+export { checkEmbedder, type EmbedderOptions } from './check-embedder.ts';
 export { checkGuard, type GuardOptions } from './check-guard.ts';
 export { checkProvider, type ProviderOptions } from './check-provider.ts';
+export { checkSource, type SourceOptions } from './check-source.ts';
 export { checkState, type StateOptions } from './check-state.ts';
 export { checkStore, type StoreOptions } from './check-store.ts';
 export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
