@@ -11,12 +11,12 @@ import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 
 export const kernelToken: InjectionToken<KernelServices> = Symbol('kernel services');
-export const configurationToken: InjectionToken<Configuration> = Symbol('configuration');
+const configurationToken: InjectionToken<Configuration> = Symbol('configuration');
 
 const kindTokens = new Map(kindNames.map((kind) => [kind, Symbol(kind)]));
 
 /** Under which a generation's instances of a kind are registered, in order of the hooks. */
-export function kindToken(kind: Kind): InjectionToken<PluginInstance> {
+function kindToken(kind: Kind): InjectionToken<PluginInstance> {
   return kindTokens.get(kind) as symbol;
 }
 
