@@ -21,6 +21,14 @@ interface Waiting {
   readonly kept: { readonly chunks: readonly Uint8Array[] } | { readonly file: string } | undefined;
 }
 
+export interface FormChanges {
+  /** Replaces text fields, or adds them. */
+  readonly set: Readonly<Record<string, unknown>>;
+  /** Added where the form has no such field: what comes after the model is known only at its end. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly remove: readonly string[];
+}
+
 export class FormBody {
   /** Text fields read so far. */
   readonly fields: Record<string, unknown> = Object.create(null);
@@ -37,14 +45,24 @@ export class FormBody {
   /** Reads on until `model` has come, or the form has ended. */
   static async open(parts: AsyncGenerator<FormPart>): Promise<FormBody> {
     const body = new FormBody(parts);
+    try {
+      await body.#readToModel();
+      return body;
+    } catch (error) {
+      await body.close();
+      throw error;
+    }
+  }
+
+  async #readToModel(): Promise<void> {
     for (;;) {
-      const { value: part, done } = await parts.next();
-      if (done) return body;
+      const { value: part, done } = await this.#parts.next();
+      if (done) return;
       if (typeof part.value === 'string') {
-        body.fields[part.name] = part.value;
-        body.#waiting.push({ part, kept: undefined });
-        if (part.name === 'model') return body;
-      } else body.#waiting.push({ part, kept: await body.#keep(part.value) });
+        this.fields[part.name] = part.value;
+        this.#waiting.push({ part, kept: undefined });
+        if (part.name === 'model') return;
+      } else this.#waiting.push({ part, kept: await this.#keep(part.value) });
     }
   }
 
@@ -86,28 +104,28 @@ export class FormBody {
     return file;
   }
 
-  /** The form as the vendor shall get it; `set` replaces or adds text fields, `remove` leaves parts out. */
-  async *encode(set: Readonly<Record<string, unknown>>, remove: readonly string[]): AsyncGenerator<Uint8Array> {
+  /** The form as the vendor shall get it. */
+  async *encode({ set, defaults, remove }: FormChanges): AsyncGenerator<Uint8Array> {
     if (this.#isStarted) throw new RutterError('ERR_KERNEL_INTERNAL', 'A form can be sent once.');
     this.#isStarted = true;
-    const written = new Set<string>();
-    const parts = this.#all();
-    for await (const { part, kept } of parts) {
-      if (remove.includes(part.name)) continue;
-      const isSet = typeof part.value === 'string' && part.name in set;
-      if (isSet) written.add(part.name);
+    const seen = new Set<string>();
+    for await (const { part, kept } of this.#all()) {
+      const isSet = part.name in set;
+      // A file under the name of a field that is set could be taken for it by the vendor.
+      if (remove.includes(part.name) || (isSet && typeof part.value !== 'string')) continue;
+      seen.add(part.name);
       yield this.#head(part);
-      if (isSet) yield Buffer.from(String(set[part.name]));
+      if (isSet) yield Buffer.from(textOf(set[part.name]));
       else if (typeof part.value === 'string') yield Buffer.from(part.value);
       else if (kept && 'chunks' in kept) yield* kept.chunks;
       else if (kept) yield* createReadStream(kept.file) as AsyncIterable<Buffer>;
       else yield* part.value;
       yield Buffer.from('\r\n');
     }
-    for (const name in set) {
-      if (written.has(name)) continue;
+    for (const [name, value] of Object.entries({ ...defaults, ...set })) {
+      if (seen.has(name)) continue;
       yield this.#head({ name, value: '' });
-      yield Buffer.from(`${String(set[name])}\r\n`);
+      yield Buffer.from(`${textOf(value)}\r\n`);
     }
     yield Buffer.from(`--${this.boundary}--\r\n`);
   }
@@ -120,7 +138,9 @@ export class FormBody {
   #head({ name, filename, mediaType }: Pick<FormPart, 'name' | 'filename' | 'mediaType' | 'value'>): Buffer {
     const file = filename === undefined ? '' : `; filename="${quoted(filename)}"`;
     const type = mediaType === undefined ? '' : `\r\ncontent-type: ${mediaType.replace(/[\r\n]/g, '')}`;
-    return Buffer.from(`--${this.boundary}\r\ncontent-disposition: form-data; name="${quoted(name)}"${file}${type}\r\n\r\n`);
+    return Buffer.from(
+      `--${this.boundary}\r\ncontent-disposition: form-data; name="${quoted(name)}"${file}${type}\r\n\r\n`,
+    );
   }
 
   /** Ends the reading and removes what was spooled. */
@@ -129,6 +149,9 @@ export class FormBody {
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
   }
 }
+
+const textOf = (value: unknown) =>
+  typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 
 /** HTML's way of escaping names in forms. */
 const quoted = (text: string) => text.replace(/"/g, '%22').replace(/\r/g, '%0D').replace(/\n/g, '%0A');

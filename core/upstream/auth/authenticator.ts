@@ -74,13 +74,11 @@ export class Authenticator {
     }
   }
 
-  /** The vendor refused the credential (401): a fetched one is fetched anew for the next request. */
-  invalidate(auth: Auth, credentials: CredentialLookup): void {
-    if (auth.scheme === 'oauth2') this.#tokens.get(tokenKey(auth, credentials))?.invalidate();
-    if (auth.scheme === 'sigv4') {
-      const held = this.#aws.get(credentials.id);
-      if (held instanceof Renewable) held.invalidate();
-    }
+  /** The vendor refused the credential: true when it was a fetched one, and the next request gets another. */
+  invalidate(auth: Auth, credentials: CredentialLookup): boolean {
+    if (auth.scheme === 'oauth2') return this.#tokens.get(tokenKey(auth, credentials))?.invalidate() ?? false;
+    const held = auth.scheme === 'sigv4' ? this.#aws.get(credentials.id) : undefined;
+    return held instanceof Renewable && held.invalidate();
   }
 
   #applyHeader(auth: HeaderAuth, target: AuthTarget, credentials: CredentialLookup): undefined {

@@ -44,6 +44,21 @@ describe('a renewable value', () => {
     expect(held.get()).toBe('value 2');
   });
 
+  it('of a few seconds is used for nine tenths of its life', async () => {
+    const { world, held } = setUp(3 * second);
+    await held.get();
+    world.now += 2.4 * second - 1;
+    expect(held.get()).toBe('value 1');
+    expect(world.fetches).toBe(1);
+    world.now += 0.3 * second;
+    expect(held.get()).toBe('value 1');
+    await turn();
+    expect(held.get()).toBe('value 2');
+    world.now += 2.7 * second;
+    expect(await held.get()).toBe('value 3');
+    expect(world.fetches).toBe(3);
+  });
+
   it('is waited for once it has ended', async () => {
     const { world, held } = setUp(5 * minute);
     await held.get();
@@ -94,10 +109,10 @@ describe('a renewable value', () => {
     const { world, held } = setUp(60 * minute);
     await held.get();
     world.now += second - 1;
-    held.invalidate();
+    expect(held.invalidate()).toBe(false);
     expect(held.get()).toBe('value 1');
     world.now += 1;
-    held.invalidate();
+    expect(held.invalidate()).toBe(true);
     expect(await held.get()).toBe('value 2');
   });
 

@@ -18,6 +18,8 @@ const firstBackoffMs = 1_000;
 const longestBackoffMs = 60_000;
 /** Not used any more this close to its end: it must still be valid where it arrives. */
 const marginMs = 10_000;
+/** But used for most of its life, however short: else every request would fetch one. */
+const marginShare = 0.1;
 const earlyMs = 5 * 60_000;
 const earlyShare = 0.8;
 /** A value younger than this is not thrown away: it was refused for another reason. */
@@ -29,6 +31,7 @@ export class Renewable<T> {
   #current: Lived<T> | undefined;
   #obtainedAt = 0;
   #renewAt = 0;
+  #usableUntil = 0;
   #underWay: Promise<T> | undefined;
   #failures = 0;
   #failure: RutterError | undefined;
@@ -43,7 +46,7 @@ export class Renewable<T> {
   get(): T | Promise<T> {
     const now = this.#now();
     const current = this.#current;
-    if (current !== undefined && now < current.expiresAt - marginMs) {
+    if (current !== undefined && now < this.#usableUntil) {
       // Its failure is kept by `#renew` and comes up once the value has ended.
       if (now >= this.#renewAt && now >= this.#retryAt) this.#renew().catch(() => {});
       return current.value;
@@ -55,9 +58,11 @@ export class Renewable<T> {
     return this.#renew();
   }
 
-  /** The value was refused where it was shown: the next `get` fetches another. */
-  invalidate(): void {
-    if (this.#now() - this.#obtainedAt >= youngMs) this.#current = undefined;
+  /** The value was refused where it was shown: true when the next `get` gives another. */
+  invalidate(): boolean {
+    if (this.#now() - this.#obtainedAt < youngMs) return false;
+    this.#current = undefined;
+    return true;
   }
 
   #renew(): Promise<T> {
@@ -74,6 +79,7 @@ export class Renewable<T> {
       const lifetime = next.expiresAt - now;
       this.#current = next;
       this.#obtainedAt = now;
+      this.#usableUntil = next.expiresAt - Math.min(marginMs, Math.max(0, lifetime) * marginShare);
       // Whichever is later, so that a token of a few minutes is not renewed all the time.
       this.#renewAt = now + Math.max(lifetime * earlyShare, lifetime - earlyMs);
       this.#failures = 0;
