@@ -2,8 +2,8 @@
 import type { ChatEvent, ChatReply, EndReason } from '../contract/chat.ts';
 import type { RutterError } from '../contract/errors.ts';
 import type { ChatCodec, CodecContext, Frame, Relay } from '../contract/wire.ts';
-import type { ProviderBench } from './check-provider.ts';
 import { chatRequest } from './fixtures.ts';
+import type { ProviderBench } from './provider-bench.ts';
 import { expect, expectEqual, giveOrRefuse, show } from './report.ts';
 import { repliesByDialect, sseFrames, streamsByDialect } from './streams.ts';
 

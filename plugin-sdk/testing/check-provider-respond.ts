@@ -1,8 +1,8 @@
 /** Providers that answer without a socket: the whole way from a request to its reply. */
 import type { ChatRequest } from '../contract/chat.ts';
 import type { ChatCodec } from '../contract/wire.ts';
-import { chatCodecs, type ProviderBench } from './check-provider.ts';
 import type { FakeHost } from './host.ts';
+import { chatCodecs, type ProviderBench } from './provider-bench.ts';
 import { expect, expectEqual, show, within } from './report.ts';
 import { plainRequests } from './requests.ts';
 import { sseFrames } from './streams.ts';

@@ -6,40 +6,14 @@
 
 import type { ChatRequest } from '../contract/chat.ts';
 import { errorKinds, RutterError } from '../contract/errors.ts';
-import type { Facets, Provider } from '../contract/kinds.ts';
 import type { Deployment } from '../contract/request.ts';
 import type { Auth, ChatCodec, UpstreamRequest } from '../contract/wire.ts';
 import { checkReading } from './check-provider-reading.ts';
 import { checkRespond } from './check-provider-respond.ts';
 import { chatRequest, deployment } from './fixtures.ts';
-import {
-  expect,
-  expectEqual,
-  giveOrRefuse,
-  type Report,
-  runSuite,
-  type Subject,
-  type Suite,
-  type SuiteOptions,
-  show,
-} from './report.ts';
+import { chatCodecs, type ProviderBench, type ProviderOptions } from './provider-bench.ts';
+import { expect, expectEqual, giveOrRefuse, type Report, runSuite, type Subject, show } from './report.ts';
 import { demandingRequests, parameters, plainRequests } from './requests.ts';
-
-export interface ProviderOptions extends SuiteOptions {
-  /** The deployment to translate for, where the provider reads its settings. */
-  readonly deployment?: Partial<Deployment>;
-  /** Complete streams of the vendor, framed as server-sent events; samples of the codec's dialect when absent. */
-  readonly streams?: readonly string[];
-  /** Whole replies of the vendor, as JSON values; samples of the codec's dialect when absent. */
-  readonly replies?: readonly unknown[];
-}
-
-export interface ProviderBench {
-  readonly suite: Suite<'provider'>;
-  readonly options: ProviderOptions;
-  readonly provider: Provider & Facets;
-  readonly deployment: Deployment;
-}
 
 /** Checks a provider's definition, or instances that a function makes. */
 export function checkProvider(subject: Subject<'provider'>, options: ProviderOptions = {}): Promise<Report> {
@@ -62,11 +36,6 @@ export function checkProvider(subject: Subject<'provider'>, options: ProviderOpt
     await checkRespond(bench);
   });
 }
-
-export const chatCodecs = ({ chat, completions }: Provider): [string, ChatCodec][] =>
-  [['chat', chat] as const, ['completions', completions] as const].flatMap(([name, codec]) =>
-    codec === undefined ? [] : [[name, codec]],
-  );
 
 const schemes = ['header', 'query', 'sigv4', 'oauth2', 'none'];
 

@@ -25,7 +25,7 @@ export interface FakeHostOptions {
   readonly kept?: Map<string, Kept>;
 }
 
-export interface Kept {
+interface Kept {
   readonly version: number;
   readonly value: unknown;
 }

@@ -3,7 +3,7 @@
 export { type CacheOptions, checkCache } from './check-cache.ts';
 export { checkEmbedder, type EmbedderOptions } from './check-embedder.ts';
 export { checkGuard, type GuardOptions } from './check-guard.ts';
-export { checkProvider, type ProviderOptions } from './check-provider.ts';
+export { checkProvider } from './check-provider.ts';
 export { checkSource, type SourceOptions } from './check-source.ts';
 export { checkState, type StateOptions } from './check-state.ts';
 export { checkStore, type StoreOptions } from './check-store.ts';
@@ -11,6 +11,7 @@ export { checkStrategy, countFirst, type StrategyOptions } from './check-strateg
 export { type ManualClock, manualClock } from './clock.ts';
 export * from './fixtures.ts';
 export { type FakeHost, type FakeHostOptions, fakeHost, type LogLine } from './host.ts';
+export type { ProviderOptions } from './provider-bench.ts';
 export { seededRandom } from './random.ts';
 export { assertConforms, type Report, type Subject, type SuiteOptions } from './report.ts';
 export * from './requests.ts';

@@ -39,7 +39,7 @@ export function assertConforms(report: Report): void {
 }
 
 /** One host with an instance in it. */
-export interface Running<K extends Kind> {
+interface Running<K extends Kind> {
   readonly host: FakeHost;
   readonly instance: Kinds[K] & Facets;
 }

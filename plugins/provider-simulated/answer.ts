@@ -43,7 +43,7 @@ export function answerTo(body: WireObject, script: Script, choice: number): Answ
 }
 
 /** A word and the space after it. */
-export const tokensOf = (text: string): string[] => text.match(/\s*\S+\s*/gu) ?? [];
+const tokensOf = (text: string): string[] => text.match(/\s*\S+\s*/gu) ?? [];
 
 /** What is reported as used; undefined for none. */
 export function usageOf(body: WireObject, script: Script, answers: readonly Answer[]): Usage | undefined {
