@@ -152,7 +152,7 @@ export class Kernel {
     if (!report.ok) log.error({ generation, sources, reasons: report.reasons, durationMs }, 'the change was refused; the running generation stays');
     else if (report.changed) log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
     const configuration = this.keeper.current?.configuration;
-    if (report.ok && configuration) this.#apply(configuration);
+    if (report.ok && report.changed && configuration) this.#apply(configuration);
   }
 
   #apply({ kernel }: Configuration): void {

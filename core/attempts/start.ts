@@ -2,7 +2,7 @@
  * Starts one call of one deployment: chooses between passing bytes through
  * and translating, makes the vendor's request, signs it and sends it.
  */
-import { type ChatCodec, type ChatRequest, type CodecContext, type PassInput, type PassRequest, type Relay, type RelayContext, RutterError, type UpstreamRequest } from '@rutter/plugin-sdk';
+import { type ChatCodec, type ChatRequest, type CodecContext, type PassInput, type PassRequest, type RawCodec, type Relay, type RelayContext, RutterError, type UpstreamRequest, type Usage } from '@rutter/plugin-sdk';
 import { editFields } from '../http/edit.ts';
 import { spanId, traceparent } from '../http/trace.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
@@ -107,7 +107,7 @@ function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own
 /** One lookup a target: the authenticator caches tokens by its id. */
 const lookups = new WeakMap<Target, CredentialLookup>();
 
-function credentials(target: Target): CredentialLookup {
+export function credentials(target: Target): CredentialLookup {
   let lookup = lookups.get(target);
   if (!lookup) {
     const { settings } = target;
@@ -120,7 +120,7 @@ function credentials(target: Target): CredentialLookup {
 function prepare(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Prepared {
   const { provider } = target;
   const raw = provider.raw?.[call.operation];
-  if (raw) return passed(call, target, raw.pass, { relay: undefined, decode: (body) => ({ usage: raw.usage?.(body) }) });
+  if (raw) return passed(call, target, raw.pass, { relay: undefined, decode: (body) => ({ usage: countedBy(raw, body) }) });
   const isAsItCame = change === undefined && !call.isAmended && !call.needsNeutral;
   if (call.operation === 'embeddings') return embeddings(call, target, isAsItCame);
   const codec = call.operation === 'completions' ? (provider.completions ?? provider.chat) : provider.chat;
@@ -129,19 +129,31 @@ function prepare(call: ModelCall, target: Target, change: Partial<ChatRequest> |
   return translated(call, target, provider.chat ?? codec, change);
 }
 
+/** Vendors answer some operations with text or bytes: where usage cannot be read, the reply is none the worse for it. */
+function countedBy(raw: RawCodec, body: Buffer): Usage | undefined {
+  try {
+    return raw.usage?.(body);
+  } catch {
+    return undefined;
+  }
+}
+
 function relayContext(call: ModelCall): RelayContext {
-  // The name is restamped unless a fallback answered: then the caller shall see who did.
-  const model = call.fallbacks > 0 ? undefined : call.model;
+  // The caller reads the name that was asked for, or, of a fallback, the name of the group that answered.
+  const model = call.fallbacks > 0 ? call.group : call.model;
   return { model, includeUsage: call.read.includeUsage || call.path.configuration.kernel.alwaysIncludeStreamUsage };
 }
 
 function passed(call: ModelCall, target: Target, pass: (input: PassInput) => PassRequest, plan: Pick<Prepared['plan'], 'relay' | 'decode'>): Prepared {
   const { deployment, settings } = target;
-  const request = pass({ deployment, stream: call.stream, fields: call.body.fields });
-  const set: Record<string, unknown> = { ...request.set, ...settings.extraBody };
-  for (const name in settings.defaults) if (!(name in call.body.fields) && !(name in set)) set[name] = settings.defaults[name];
+  const { defaults, extraBody } = settings;
+  const missing = Object.keys(defaults).filter((name) => !(name in call.body.fields));
+  const fields = missing.length > 0 ? { ...defaults, ...call.body.fields } : call.body.fields;
+  const request = pass({ deployment, stream: call.stream, fields });
+  const set: Record<string, unknown> = { ...request.set, ...extraBody };
+  if (!call.form) for (const name of missing) if (!(name in set) && !request.remove?.includes(name)) set[name] = defaults[name];
   const remove = request.remove ? [...call.read.strip, ...request.remove] : call.read.strip;
-  const body = call.form ? call.form.encode(set, remove) : editFields(call.body.bytes, call.body.spans, { set, remove });
+  const body = call.form ? call.form.encode({ set, defaults, remove }) : editFields(call.body.bytes, call.body.spans, { set, remove }, (text) => call.body.fill(text));
   return {
     path: request.path,
     query: request.query,
@@ -151,7 +163,7 @@ function passed(call: ModelCall, target: Target, pass: (input: PassInput) => Pas
     stream: call.stream && call.operation !== 'embeddings',
     form: 'bytes',
     plan: { ...plan, framing: 'sse', reader: undefined },
-    dropped: [],
+    dropped: request.dropped ?? [],
   };
 }
 

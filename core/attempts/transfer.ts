@@ -111,6 +111,11 @@ export class Transfer implements ExchangeListener, Watched {
     return this.#isOver;
   }
 
+  /** Whether content of a stream has come: from then on nobody else may be tried. */
+  get hasBegun(): boolean {
+    return this.#isReady;
+  }
+
   get usage(): Usage | undefined {
     return this.#plan.relay?.usage ?? this.#eventUsage ?? this.decoded?.usage;
   }
@@ -202,9 +207,10 @@ export class Transfer implements ExchangeListener, Watched {
 
   #relay(relay: Relay, chunk: Uint8Array): void {
     const bytes = relay.push(chunk);
-    if (relay.failure) throw relay.failure;
     this.#arrived(relay.hasContent || relay.isComplete);
+    // What came ahead of an error in the same chunk is still the client's.
     if (bytes) this.#give(bytes);
+    if (relay.failure) throw relay.failure;
   }
 
   #translate(frames: readonly { event: string; data: string }[]): void {

@@ -10,7 +10,7 @@ export interface Edits {
 }
 
 /** The edited body. Runs of untouched fields are copied as they stand, spacing and all. */
-export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits): Buffer {
+export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits, fill: (text: string) => string | Buffer = (text) => text): Buffer {
   const set = edits.set ?? {};
   const removed = edits.remove ?? [];
   const parts: Buffer[] = [];
@@ -25,7 +25,7 @@ export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits):
     if (Object.hasOwn(set, span.key)) {
       flush();
       done.add(span.key);
-      if (set[span.key] !== undefined) parts.push(field(span.key, set[span.key]));
+      if (set[span.key] !== undefined) parts.push(field(span.key, set[span.key], fill));
     } else if (removed.includes(span.key)) {
       flush();
     } else {
@@ -34,11 +34,15 @@ export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits):
     }
   }
   flush();
-  for (const key of Object.keys(set)) if (!done.has(key) && set[key] !== undefined) parts.push(field(key, set[key]));
+  for (const key of Object.keys(set)) if (!done.has(key) && set[key] !== undefined) parts.push(field(key, set[key], fill));
   return join(parts);
 }
 
-const field = (key: string, value: unknown) => Buffer.from(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+/** `fill` puts back what a large body's values were read without. */
+function field(key: string, value: unknown, fill: (text: string) => string | Buffer): Buffer {
+  const text = fill(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  return typeof text === 'string' ? Buffer.from(text) : text;
+}
 
 function join(parts: readonly Buffer[]): Buffer {
   let length = 2 + Math.max(0, parts.length - 1);

@@ -32,7 +32,7 @@ export function summarise(call: ModelCall, vendorHeaders: Readonly<Record<string
     route: routeInWords(call),
     attempts: call.attempts,
     retries: call.retries,
-    maxRetries: call.maxRetries || configuration.router.numRetries,
+    maxRetries: call.attempts.length > 0 ? call.maxRetries : configuration.router.numRetries,
     fallbacks: call.fallbacks,
     maxFallbacks: configuration.router.maxFallbacks,
     timeoutMs: call.servedBy && timers(call, call.servedBy).totalMs,

@@ -39,9 +39,7 @@ export const ledgerMigrations: readonly Migration[] = [
   fallbacks INTEGER NOT NULL,
   attempts TEXT NOT NULL,
   route TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ledger_received ON ledger (received_ms);
-CREATE INDEX IF NOT EXISTS ledger_request ON ledger (request_id);`,
+);`,
   },
 ];
 

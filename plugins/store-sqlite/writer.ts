@@ -147,7 +147,7 @@ export class Writer {
   }
 
   async #write({ shapes, which, rows, bytes }: Batch): Promise<void> {
-    const task: Task = { kind: 'append', shapes, which, rows };
+    const task: Task = { kind: 'append', shapes, which, rows: JSON.stringify(rows) };
     let answer = await this.#answerTo(task);
     while (!answer.ok) {
       if (this.#state === 'abandoned') return;
