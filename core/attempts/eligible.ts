@@ -3,26 +3,46 @@
  * the request's tags, let through by guards, of the lowest order left.
  */
 import { RutterError } from '@rutter/plugin-sdk';
+import { estimatedTokens } from '../pipeline/cost.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 
-export interface Eligibility {
-  readonly targets: readonly Target[];
-  /** Deployments not cooling down, whatever else excludes them. */
-  readonly healthy: number;
+const minuteMs = 60_000;
+
+export interface EligibleOptions {
+  /** A deployment named by its id is tried even while it cools down. */
+  readonly isDeployment?: boolean;
+  /** Only deployments of a higher order than this: the lower ones have failed. */
+  readonly aboveOrder?: number | undefined;
 }
 
-/** Throws ERR_ROUTE_NO_DEPLOYMENT or ERR_ROUTE_NO_MATCHING_TAGS when nothing is left. */
-export function eligible(call: ModelCall, group: Group, ignoreCooldown: boolean): Eligibility {
+/** Throws ERR_ROUTE_NO_DEPLOYMENT, ERR_ROUTE_NO_MATCHING_TAGS or ERR_PROVIDER_CONTEXT_WINDOW when nothing is left. */
+export function eligible(
+  call: ModelCall,
+  group: Group,
+  { isDeployment = false, aboveOrder }: EligibleOptions = {},
+): readonly Target[] {
   const { targets } = group;
   const { cooldowns, configuration, filters } = call.path;
+  const { enablePreCallChecks, enableTagFiltering } = configuration.router;
   const only = targets.length === 1 ? targets[0] : undefined;
   // The common case: one deployment, nothing that could exclude it.
-  if (only && filters.length === 0 && !configuration.router.enableTagFiltering && hasRoom(call, only) && (ignoreCooldown || !cooldowns.isCooling(only))) return { targets, healthy: 1 };
-  const healthy = ignoreCooldown ? targets : targets.filter((target) => !cooldowns.isCooling(target));
-  let left: readonly Target[] = healthy.filter((target) => hasRoom(call, target));
-  if (configuration.router.enablePreCallChecks) left = withinLimits(call, left);
-  if (configuration.router.enableTagFiltering) left = byTags(call, group, left);
+  if (
+    only &&
+    filters.length === 0 &&
+    !enableTagFiltering &&
+    !enablePreCallChecks &&
+    aboveOrder === undefined &&
+    hasRoom(call, only) &&
+    (isDeployment || !cooldowns.isCooling(only))
+  )
+    return targets;
+  const healthy = isDeployment ? targets : targets.filter((target) => !cooldowns.isCooling(target));
+  let left: readonly Target[] = healthy.filter(
+    (target) => hasRoom(call, target) && (aboveOrder === undefined || orderOf(target) > aboveOrder),
+  );
+  if (enablePreCallChecks) left = withinLimits(call, group, left);
+  if (enableTagFiltering) left = byTags(call, group, left);
   for (const { instance, value } of filters) {
     try {
       const kept = value.filter?.(call.facts, left);
@@ -35,7 +55,7 @@ export function eligible(call: ModelCall, group: Group, ignoreCooldown: boolean)
   }
   left = lowestOrder(left);
   if (left.length === 0) throw noDeployment(call, group);
-  return { targets: left, healthy: healthy.length };
+  return left;
 }
 
 function hasRoom(call: ModelCall, target: Target): boolean {
@@ -43,52 +63,84 @@ function hasRoom(call: ModelCall, target: Target): boolean {
   return most === undefined || target.live.inFlight < most;
 }
 
-/** Opt-in pre-call check: a deployment whose requests for this minute are used up is not tried. */
-function withinLimits(call: ModelCall, targets: readonly Target[]): Target[] {
-  return targets.filter((target) => {
-    const { rpm } = target.deployment;
-    if (rpm !== undefined && target.live.requestsThisMinute >= rpm) return false;
-    const most = target.deployment.info.max_input_tokens;
-    return typeof most !== 'number' || call.text().length / 4 <= most;
-  });
+/** Opt-in pre-call checks. When they leave nobody, a used-up minute is the reason ahead of a prompt that is too long. */
+function withinLimits(call: ModelCall, group: Group, targets: readonly Target[]): readonly Target[] {
+  const withRequests = targets.filter((target) => !isSpent(target));
+  const left = withRequests.filter((target) => !isTooLong(call, target));
+  if (left.length > 0 || targets.length === 0 || withRequests.length < targets.length) return left;
+  const most = Math.max(...targets.map(({ deployment }) => Number(deployment.info.max_input_tokens)));
+  throw new RutterError(
+    'ERR_PROVIDER_CONTEXT_WINDOW',
+    `The prompt of about ${estimatedTokens(call.text().length)} tokens exceeds the context window of every deployment of ${group.name}; the longest takes ${most}.`,
+  );
 }
+
+const isSpent = ({ deployment: { rpm }, live }: Target) => rpm !== undefined && live.requestsThisMinute >= rpm;
+
+function isTooLong(call: ModelCall, { deployment }: Target): boolean {
+  const most = deployment.info.max_input_tokens;
+  return typeof most === 'number' && estimatedTokens(call.text().length) > most;
+}
+
+/** Deployments without an order come after all that have one. */
+export const orderOf = ({ deployment }: Target): number => deployment.order ?? Number.MAX_SAFE_INTEGER;
 
 function lowestOrder(targets: readonly Target[]): readonly Target[] {
   let lowest = Number.POSITIVE_INFINITY;
   let isMixed = false;
-  for (const { deployment } of targets) {
-    const order = deployment.order ?? Number.POSITIVE_INFINITY;
+  for (const target of targets) {
+    const order = orderOf(target);
     if (order !== lowest && lowest !== Number.POSITIVE_INFINITY) isMixed = true;
     if (order < lowest) lowest = order;
   }
-  if (lowest === Number.POSITIVE_INFINITY) return targets;
-  return isMixed || targets.some(({ deployment }) => deployment.order === undefined) ? targets.filter(({ deployment }) => deployment.order === lowest) : targets;
+  return isMixed ? targets.filter((target) => orderOf(target) === lowest) : targets;
 }
 
-/** Any (or all) of the request's tags, then the User-Agent against `tag_regex`, then `default`, then everything without a default. */
+/**
+ * Any (or all) of the request's tags, then the User-Agent against `tag_regex`,
+ * then `default`; then, for a request without tags, everything. Whoever is
+ * meant but rests is waited for: nobody else's deployment stands in.
+ */
 function byTags(call: ModelCall, group: Group, targets: readonly Target[]): readonly Target[] {
   const asked = call.facts.tags;
   const matchAny = call.path.configuration.router.tagFilteringMatchAny;
-  const defaults = targets.filter(({ deployment }) => deployment.tags.includes('default'));
-  if (asked.length > 0) {
-    const matching = targets.filter(({ deployment }) => (matchAny ? asked.some((tag) => deployment.tags.includes(tag)) : asked.every((tag) => deployment.tags.includes(tag))));
-    if (matching.length > 0) return matching;
-    const matchesElsewhere = group.targets.some(({ deployment }) => asked.some((tag) => deployment.tags.includes(tag)));
-    if (defaults.length > 0 && !matchesElsewhere) return defaults;
-    if (matchesElsewhere) return [];
-    throw new RutterError('ERR_ROUTE_NO_MATCHING_TAGS', `No deployment of ${group.name} carries tag ${asked.join(', ')}; expected one of ${[...new Set(group.targets.flatMap(({ deployment }) => deployment.tags))].join(', ') || 'no tags at all'}.`);
-  }
+  const isAsked = ({ deployment: { tags } }: Target) =>
+    asked.length > 0 && (matchAny ? asked.some((tag) => tags.includes(tag)) : asked.every((tag) => tags.includes(tag)));
+  const matching = targets.filter(isAsked);
+  if (matching.length > 0) return matching;
+  // LiteLLM's patterns begin with the header's name; ones over the value alone are understood too.
   const agent = call.facts.rawHeader('user-agent') ?? '';
-  const byAgent = targets.filter(({ tagPatterns }) => tagPatterns.some((pattern) => pattern.test(agent)));
+  const byAgent = targets.filter(({ tagPatterns }) =>
+    tagPatterns.some((pattern) => pattern.test(`User-Agent: ${agent}`) || pattern.test(agent)),
+  );
   if (byAgent.length > 0) return byAgent;
-  return defaults.length > 0 ? defaults : targets;
+  const defaults = targets.filter(isDefault);
+  if (defaults.length > 0) return defaults;
+  if (group.targets.some((target) => isAsked(target) || isDefault(target))) return [];
+  if (asked.length === 0) return targets;
+  throw new RutterError(
+    'ERR_ROUTE_NO_MATCHING_TAGS',
+    `No deployment of ${group.name} carries tag ${asked.join(', ')}; expected one of ${[...new Set(group.targets.flatMap(({ deployment }) => deployment.tags))].join(', ') || 'no tags at all'}.`,
+  );
 }
+
+const isDefault = ({ deployment }: Target) => deployment.tags.includes('default');
 
 function noDeployment(call: ModelCall, group: Group): RutterError {
   const now = call.path.services.now();
-  const soonest = Math.min(...group.targets.map(({ live }) => (live.cooledUntil > now ? live.cooledUntil : now + 1000)));
-  const seconds = Math.max(1, Math.ceil((soonest - now) / 1000));
-  return new RutterError('ERR_ROUTE_NO_DEPLOYMENT', `No deployments available for selected model, Try again in ${seconds} seconds. Passed model=${group.name}. ${group.targets.length} configured, none free and healthy.`, {
-    retryAfterMs: seconds * 1000,
-  });
+  const minuteEnd = (Math.floor(now / minuteMs) + 1) * minuteMs;
+  const freeAt = (target: Target) =>
+    target.live.cooledUntil > now
+      ? target.live.cooledUntil
+      : call.path.configuration.router.enablePreCallChecks && isSpent(target)
+        ? minuteEnd
+        : now + 1000;
+  const seconds = Math.max(1, Math.ceil((Math.min(...group.targets.map(freeAt)) - now) / 1000));
+  return new RutterError(
+    'ERR_ROUTE_NO_DEPLOYMENT',
+    `No deployments available for selected model, Try again in ${seconds} seconds. Passed model=${group.name}. ${group.targets.length} configured, none free and healthy.`,
+    {
+      retryAfterMs: seconds * 1000,
+    },
+  );
 }

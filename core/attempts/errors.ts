@@ -9,13 +9,26 @@ import type { ErrorClass } from '../config/types.ts';
 const codeOf = (status: number): ErrorCode => (status < 400 ? 'ERR_PROVIDER_MALFORMED' : statusCode(status));
 
 /** The error of a vendor's reply that is not a success. */
-export function vendorError(read: FailureReader | undefined, status: number, body: string, headers: Readonly<Record<string, string>>): RutterError {
+export function vendorError(
+  read: FailureReader | undefined,
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): RutterError {
   const found = read?.(status, body, headers);
   if (RutterError.is(found)) return found;
   const code = found ?? codeOf(status);
   const waitMs = retryAfterMs(headers);
-  if (status >= 300 && status < 400) return new RutterError(code, `The vendor answered with a redirect (${status}); redirects are not followed with credentials.`);
-  return new RutterError(code, `The vendor answered ${status}: ${summary(body)}`, waitMs === undefined ? {} : { retryAfterMs: waitMs });
+  if (status >= 300 && status < 400)
+    return new RutterError(
+      code,
+      `The vendor answered with a redirect (${status}); redirects are not followed with credentials.`,
+    );
+  return new RutterError(
+    code,
+    `The vendor answered ${status}: ${summary(body)}`,
+    waitMs === undefined ? {} : { retryAfterMs: waitMs },
+  );
 }
 
 /** What a vendor's error body says, short and on one line. HTML pages say nothing a caller could use. */

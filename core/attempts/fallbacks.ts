@@ -16,63 +16,98 @@ import { callGroup, type GroupOptions } from './group.ts';
 /** How one group is served: by `callGroup`, or by a strategy that makes calls of its own. */
 export type ServeGroup = (call: ModelCall, group: Group, options: GroupOptions) => Promise<Served>;
 
-export async function callWithFallbacks(call: ModelCall, group: Group, options: GroupOptions = {}, serveGroup: ServeGroup = callGroup): Promise<Served> {
+export async function callWithFallbacks(
+  call: ModelCall,
+  group: Group,
+  options: GroupOptions = {},
+  serveGroup: ServeGroup = callGroup,
+): Promise<Served> {
   try {
     return await serveGroup(call, group, options);
   } catch (thrown) {
     const original = RutterError.from(thrown);
-    const targets = call.facts.aborted || call.controls.disableFallbacks || call.form?.isStarted ? [] : fallbackTargets(call, group, original);
+    const targets = fallbackTargets(call, group, original);
     if (targets.length === 0) throw original;
-    return follow(call, group, options, { original, targets, visited: new Set([group.name]) });
+    const chain: Chain = { options, seen: new Set([group.name]), last: undefined };
+    const served = await follow(call, group, targets, chain);
+    if (served) return served;
+    // What is told is the first failure: of the group that was asked.
+    call.group = group.name;
+    throw withFallbackError(original, chain.last);
   }
 }
+
+/** Most groups tried for one request, however the lists are woven. */
+const mostFallbacks = 32;
 
 interface Chain {
-  readonly original: RutterError;
-  readonly targets: readonly FallbackTarget[];
-  readonly visited: Set<string>;
+  readonly options: GroupOptions;
+  /** Groups and deployments that need not be tried again. */
+  readonly seen: Set<string>;
+  last: RutterError | undefined;
 }
 
-async function follow(call: ModelCall, group: Group, options: GroupOptions, chain: Chain): Promise<Served> {
-  const most = call.path.configuration.router.maxFallbacks;
-  let last: RutterError | undefined;
-  const queue = [...chain.targets];
-  for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
-    const name = typeof target === 'string' ? target : String(target.model ?? group.name);
-    const isSame = typeof target === 'string' && chain.visited.has(name);
-    if (isSame || call.fallbacks >= most) continue;
-    chain.visited.add(name);
+/** Each target in order, and after each that fails its own fallbacks; `max_fallbacks` bounds the depth. */
+async function follow(
+  call: ModelCall,
+  from: Group,
+  targets: readonly FallbackTarget[],
+  chain: Chain,
+  depth = 1,
+): Promise<Served | undefined> {
+  if (depth > call.path.configuration.router.maxFallbacks) return undefined;
+  for (const target of targets) {
+    const name = typeof target === 'string' ? target : String(target.model ?? from.name);
     const resolved = call.path.models.resolve(name);
     if (!resolved) {
-      last = new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Fallback model ${name} is not known.`);
+      chain.last = new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Fallback model ${name} is not known.`);
       continue;
     }
+    const { group, isDeployment } = resolved;
+    const key = isDeployment ? name : group.name;
+    // An object may ask the same group otherwise: a shorter prompt, another temperature.
+    if ((typeof target === 'string' && chain.seen.has(key)) || call.fallbacks >= mostFallbacks) continue;
+    chain.seen.add(key);
     call.fallbacks++;
+    const { options } = chain;
+    const change = typeof target === 'string' ? options.change : { ...options.change, ...changesOf(call, target) };
     try {
-      const change = typeof target === 'string' ? options.change : { ...options.change, ...changesOf(call, target) };
-      return await callGroup(call, resolved.group, { ...options, change, isDeployment: resolved.isDeployment });
+      return await callGroup(call, group, { ...options, change, isDeployment });
     } catch (thrown) {
-      last = RutterError.from(thrown);
+      const error = RutterError.from(thrown);
       if (call.facts.aborted) throw call.facts.aborted;
-      // A fallback may have fallbacks of its own; depth is capped by the count.
-      if (!call.controls.fallbacks) queue.push(...fallbackTargets(call, resolved.group, last));
+      chain.last = error;
+      // The client's own list replaces all others, at every depth.
+      const served = call.controls.fallbacks
+        ? undefined
+        : await follow(call, group, fallbackTargets(call, group, error), chain, depth + 1);
+      if (served) return served;
     }
   }
-  throw withFallbackError(chain.original, last);
+  return undefined;
 }
 
 /** The caller reads what went wrong first, and that the fallbacks failed too. */
 function withFallbackError(original: RutterError, last: RutterError | undefined): RutterError {
   if (!last) return original;
   const { code, status, retry, expose, retryAfterMs, param, vendor, headers } = original;
-  return new RutterError(code, `${original.message} Fallbacks failed as well; the last error: ${last.message}`, { status, retry, expose, retryAfterMs, param, vendor, headers, cause: original });
+  return new RutterError(code, `${original.message} Fallbacks failed as well; the last error: ${last.message}`, {
+    status,
+    retry,
+    expose,
+    retryAfterMs,
+    param,
+    vendor,
+    headers,
+    cause: original,
+  });
 }
 
-export function fallbackTargets(call: ModelCall, group: Group, error: RutterError): readonly FallbackTarget[] {
+function fallbackTargets(call: ModelCall, group: Group, error: RutterError): readonly FallbackTarget[] {
   const { router } = call.path.configuration;
   const { controls } = call;
+  if (call.facts.aborted || controls.disableFallbacks || call.form?.isStarted || !mayFallBack(error)) return [];
   if (controls.fallbacks) return controls.fallbacks;
-  if (!mayFallBack(error)) return [];
   if (error.code === 'ERR_PROVIDER_CONTEXT_WINDOW') {
     const own = special(controls.contextWindowFallbacks, router.contextWindowFallbacks, group);
     if (own) return own;
@@ -81,18 +116,26 @@ export function fallbackTargets(call: ModelCall, group: Group, error: RutterErro
     const own = special(controls.contentPolicyFallbacks, router.contentPolicyFallbacks, group);
     if (own) return own;
   }
-  return general(router.fallbacks, router.defaultFallbacks, group);
+  return listed(router.fallbacks, group) ?? router.defaultFallbacks ?? [];
 }
 
 /** What is wrong with the request itself, or with the caller, no other model cures; a vendor's refusal another may not share. */
 function mayFallBack(error: RutterError): boolean {
-  return error.code.startsWith('ERR_PROVIDER_') || error.code.startsWith('ERR_ROUTE_') || error.code.startsWith('ERR_PLUGIN_');
+  return (
+    error.code.startsWith('ERR_PROVIDER_') ||
+    error.code.startsWith('ERR_ROUTE_') ||
+    error.code.startsWith('ERR_PLUGIN_')
+  );
 }
 
 /** Undefined when neither list is set; empty when one is set and does not name the group. */
-function special(client: readonly unknown[] | undefined, configured: FallbackLists | undefined, group: Group): readonly FallbackTarget[] | undefined {
+function special(
+  client: readonly unknown[] | undefined,
+  configured: FallbackLists | undefined,
+  group: Group,
+): readonly FallbackTarget[] | undefined {
   if (client) return clientList(client, group);
-  return configured && (configured.get(group.name) ?? configured.get('*') ?? []);
+  return configured && (listed(configured, group) ?? []);
 }
 
 /** Client lists come flat, or as LiteLLM writes them: `[{"group": ["a", "b"]}]`. */
@@ -104,9 +147,10 @@ function clientList(list: readonly unknown[], group: Group): FallbackTarget[] {
   });
 }
 
-function general(lists: FallbackLists | undefined, defaults: readonly FallbackTarget[] | undefined, group: Group): readonly FallbackTarget[] {
-  const bare = group.name.includes('/') ? group.name.slice(group.name.indexOf('/') + 1) : undefined;
-  return lists?.get(group.name) ?? (bare === undefined ? undefined : lists?.get(bare)) ?? lists?.get('*') ?? defaults ?? [];
+/** By the group's name, the name without its provider, or `*`. */
+function listed(lists: FallbackLists | undefined, { name }: Group): readonly FallbackTarget[] | undefined {
+  const bare = name.includes('/') ? name.slice(name.indexOf('/') + 1) : undefined;
+  return lists?.get(name) ?? (bare === undefined ? undefined : lists?.get(bare)) ?? lists?.get('*');
 }
 
 /** Fields of a fallback object replace the request's, in the caller's own dialect. */

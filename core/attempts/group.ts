@@ -7,9 +7,9 @@ import { estimatedTokens, totalTokens } from '../pipeline/cost.ts';
 import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import type { Served } from '../pipeline/served.ts';
-import { type Eligibility, eligible } from './eligible.ts';
+import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
 import { errorClass } from './errors.ts';
-import { startTransfer } from './start.ts';
+import { credentials, startTransfer } from './start.ts';
 import type { Transfer } from './transfer.ts';
 import { pause, waitBefore } from './wait.ts';
 
@@ -22,42 +22,58 @@ export interface GroupOptions {
 }
 
 export async function callGroup(call: ModelCall, group: Group, options: GroupOptions = {}): Promise<Served> {
-  const tried = new Set<Target>();
+  let tried: Set<Target> | undefined;
   const { retryBudget } = call.path.services;
   retryBudget.firstTry();
   call.group = group.name;
   call.facts.group = group.name;
   let last: RutterError | undefined;
+  // Set once the lower orders have had all the tries they may have.
+  let aboveOrder: number | undefined;
   for (let count = 0; ; count++) {
     if (call.facts.aborted) throw call.facts.aborted;
-    let choice: Eligibility;
+    const asking = aboveOrder === undefined ? options : { ...options, aboveOrder };
+    let targets: readonly Target[];
     try {
-      choice = eligible(call, group, options.isDeployment === true);
+      targets = eligible(call, group, asking);
     } catch (error) {
       // A retry that finds nobody healthy reports what went wrong, not that nobody is left.
       throw last ?? error;
     }
-    const target = await choose(call, group, choice.targets, tried, options.among);
-    tried.add(target);
+    const target = await choose(call, group, targets, tried, options.among);
+    call.maxRetries =
+      target.settings.numRetries ?? call.controls.numRetries ?? call.path.configuration.router.numRetries;
     try {
-      return await tryTarget(call, target, options.change);
+      return await tryTarget(call, target, { change: options.change });
     } catch (thrown) {
       const error = RutterError.from(thrown);
       last = error;
+      tried ??= new Set();
+      tried.add(target);
       if (call.facts.aborted) throw call.facts.aborted;
-      if (!target.live || !mayRetry(call, group, target, error, count)) throw error;
-      if (!retryBudget.take()) throw error;
+      if (mayRetry(call, group, target, error, count) && retryBudget.take())
+        await pause(call, waitBefore(call, error, count, hasOther(call, group, target, asking)));
+      else if (mayClimb(call, group, target, error)) aboveOrder = orderOf(target);
+      else throw error;
       call.retries++;
-      const healthy = healthyCount(call, group);
-      await pause(call, waitBefore(call, error, count, group.targets.length > 1 && healthy > 1));
     }
   }
 }
 
-async function choose(call: ModelCall, group: Group, targets: readonly Target[], tried: ReadonlySet<Target>, among: readonly Target[] | undefined): Promise<Target> {
+async function choose(
+  call: ModelCall,
+  group: Group,
+  targets: readonly Target[],
+  tried: ReadonlySet<Target> | undefined,
+  among: readonly Target[] | undefined,
+): Promise<Target> {
   const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
-  if (allowed.length === 0) throw new RutterError('ERR_ROUTE_NO_DEPLOYMENT', `None of the chosen candidates of ${group.name} is free and healthy.`);
-  const fresh = tried.size > 0 ? allowed.filter((target) => !tried.has(target)) : allowed;
+  if (allowed.length === 0)
+    throw new RutterError(
+      'ERR_ROUTE_NO_DEPLOYMENT',
+      `None of the chosen candidates of ${group.name} is free and healthy.`,
+    );
+  const fresh = tried ? allowed.filter((target) => !tried.has(target)) : allowed;
   const open = fresh.length > 0 ? fresh : allowed;
   if (among) {
     call.route = 'chosen by the strategy itself';
@@ -70,7 +86,10 @@ async function choose(call: ModelCall, group: Group, targets: readonly Target[],
   return ranking[0] as Target;
 }
 
-async function prepared(call: ModelCall, instance: Parameters<ModelCall['path']['services']['onFault']>[0]): Promise<void> {
+async function prepared(
+  call: ModelCall,
+  instance: Parameters<ModelCall['path']['services']['onFault']>[0],
+): Promise<void> {
   try {
     await (instance.value as { prepare?(context: unknown): unknown }).prepare?.(call.facts);
   } catch (error) {
@@ -78,24 +97,56 @@ async function prepared(call: ModelCall, instance: Parameters<ModelCall['path'][
   }
 }
 
-const healthyCount = (call: ModelCall, group: Group) => group.targets.filter((target) => !call.path.cooldowns.isCooling(target)).length;
+const isFree = (call: ModelCall, target: Target) => !call.path.cooldowns.isCooling(target);
+
+/** Whether a retry can go to another deployment than the one that just failed. */
+function hasOther(call: ModelCall, group: Group, failed: Target, asking: EligibleOptions): boolean {
+  try {
+    return eligible(call, group, asking).some((target) => target !== failed);
+  } catch {
+    return false;
+  }
+}
 
 /** LiteLLM's rules (router `should_retry_this_error`), plain 400s never retried. */
 function mayRetry(call: ModelCall, group: Group, target: Target, error: RutterError, count: number): boolean {
   const { router } = call.path.configuration;
   const policy = policyRetries(call, group, error);
-  const most = target.settings.numRetries ?? policy ?? call.controls.numRetries ?? router.numRetries;
+  const most = target.settings.numRetries ?? policy ?? call.maxRetries;
   call.maxRetries = most;
   if (count >= most) return false;
-  if (error.code === 'ERR_PROVIDER_CONTEXT_WINDOW' && (call.controls.contextWindowFallbacks ?? router.contextWindowFallbacks)) return false;
-  if (error.code === 'ERR_PROVIDER_CONTENT_POLICY' && (call.controls.contentPolicyFallbacks ?? router.contentPolicyFallbacks)) return false;
+  if (
+    error.code === 'ERR_PROVIDER_CONTEXT_WINDOW' &&
+    (call.controls.contextWindowFallbacks ?? router.contextWindowFallbacks)
+  )
+    return false;
+  if (
+    error.code === 'ERR_PROVIDER_CONTENT_POLICY' &&
+    (call.controls.contentPolicyFallbacks ?? router.contentPolicyFallbacks)
+  )
+    return false;
   if (error.status === 404) return false;
-  if (error.status === 401 && group.targets.length <= 1) return false;
+  // The same credentials would be refused again.
+  if ((error.status === 401 || error.status === 403) && group.targets.length <= 1) return false;
   // A form that has begun to leave is gone.
   if (call.form?.isStarted) return false;
-  const healthy = healthyCount(call, group);
-  if (healthy === 0) return false;
+  if (!group.targets.some((one) => isFree(call, one))) return false;
   return policy !== undefined || error.retry !== 'never';
+}
+
+/** Errors that lie in what was asked: the same group's next order would give the same answer. */
+const ofTheRequest: ReadonlySet<string> = new Set([
+  'ERR_PROVIDER_BAD_REQUEST',
+  'ERR_PROVIDER_UNPROCESSABLE',
+  'ERR_PROVIDER_CONTEXT_WINDOW',
+  'ERR_PROVIDER_CONTENT_POLICY',
+]);
+
+/** Whether deployments of a higher order stand by for one that has had all its tries. */
+function mayClimb(call: ModelCall, group: Group, failed: Target, error: RutterError): boolean {
+  if (call.controls.disableFallbacks || call.form?.isStarted) return false;
+  if (!error.code.startsWith('ERR_PROVIDER_') || ofTheRequest.has(error.code)) return false;
+  return group.targets.some((target) => orderOf(target) > orderOf(failed) && isFree(call, target));
 }
 
 function policyRetries(call: ModelCall, group: Group, error: RutterError): number | undefined {
@@ -105,7 +156,13 @@ function policyRetries(call: ModelCall, group: Group, error: RutterError): numbe
   return router.modelGroupRetryPolicy.get(group.name)?.[name] ?? router.retryPolicy?.[name];
 }
 
-async function tryTarget(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Promise<Served> {
+interface Try {
+  readonly change: Partial<ChatRequest> | undefined;
+  /** The second try of one deployment, with another credential than was refused. */
+  readonly isRenewed?: boolean;
+}
+
+async function tryTarget(call: ModelCall, target: Target, { change, isRenewed = false }: Try): Promise<Served> {
   const { hooks, cooldowns } = call.path;
   // In the tick of the decision: the next request must see this one.
   target.live.began();
@@ -139,9 +196,30 @@ async function tryTarget(call: ModelCall, target: Target, change: Partial<ChatRe
     attempt.status = transfer?.status || error.status;
     if (transfer) call.upstreamMs += performance.now() - transfer.startedAt;
     else target.live.ended();
-    if (!call.facts.aborted) cooldowns.failed(target, error, call.path.models.resolve(target.deployment.group)?.group.targets.length ?? 1);
+    if (
+      transfer &&
+      !isRenewed &&
+      isStale(call, target, error, transfer) &&
+      !call.facts.aborted &&
+      !call.form?.isStarted
+    ) {
+      call.retries++;
+      return tryTarget(call, target, { change, isRenewed: true });
+    }
+    if (!call.facts.aborted) cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group));
     throw error;
   }
+}
+
+/** What AWS says, with 403, of temporary credentials that have ended. */
+const endedToken = /security token|expired/i;
+
+/** Whether a fetched credential was refused and another can be had: that is no fault of the deployment. */
+function isStale(call: ModelCall, target: Target, error: RutterError, transfer: Transfer): boolean {
+  if (error.status !== 401 && !(error.status === 403 && endedToken.test(error.message))) return false;
+  const { authenticator, now } = call.path.services;
+  const usedAt = now() - (performance.now() - transfer.startedAt);
+  return authenticator.invalidate(target.auth, credentials(target), usedAt);
 }
 
 function beginAttempt(call: ModelCall, target: Target): RunningAttempt {
@@ -158,20 +236,31 @@ function listenForAbort(call: ModelCall, transfer: Transfer): () => void {
   return () => call.onAbort.delete(abort);
 }
 
-function whenOver(call: ModelCall, target: Target, attempt: RunningAttempt, transfer: Transfer, stop: () => void): void {
+function whenOver(
+  call: ModelCall,
+  target: Target,
+  attempt: RunningAttempt,
+  transfer: Transfer,
+  stop: () => void,
+): void {
   transfer.whenOver(() => {
     stop();
     target.live.ended();
     attempt.endedMs = call.elapsed();
     const { error } = transfer;
     if (error && transfer.firstContentAt > 0) attempt.error = { code: error.code, message: error.message };
-    if (error && error.code === 'ERR_PROVIDER_STREAM') call.path.cooldowns.failed(target, error, 1);
+    if (error && transfer.hasBegun && !call.facts.aborted)
+      call.path.cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group), true);
     if (transfer.firstContentAt === 0 && !call.facts.aborted) return;
     const usage = usageOf(call, transfer, error !== undefined);
     if (!usage) return;
     call.account(usage, target);
     if (error) return;
-    target.live.succeeded(transfer.endedAt - transfer.startedAt, transfer.firstContentAt - transfer.startedAt, totalTokens(usage));
+    target.live.succeeded(
+      transfer.endedAt - transfer.startedAt,
+      transfer.firstContentAt - transfer.startedAt,
+      totalTokens(usage),
+    );
     call.path.cooldowns.succeeded(target);
   });
 }
@@ -180,5 +269,9 @@ function whenOver(call: ModelCall, target: Target, attempt: RunningAttempt, tran
 function usageOf(call: ModelCall, transfer: Transfer, isBroken: boolean): Usage | undefined {
   if (transfer.usage) return transfer.usage;
   if (transfer.status === 0 && isBroken) return undefined;
-  return { input: estimatedTokens(call.text().length), output: estimatedTokens(transfer.outputLength), estimated: true };
+  return {
+    input: estimatedTokens(call.text().length),
+    output: estimatedTokens(transfer.outputLength),
+    estimated: true,
+  };
 }

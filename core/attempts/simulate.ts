@@ -15,7 +15,10 @@ export function simulate(provider: Provider, sent: Sent, listener: ExchangeListe
   const run = async () => {
     const { pathname, search } = new URL(sent.url);
     const body = typeof sent.body === 'string' ? Buffer.from(sent.body) : sent.body;
-    const answer = await provider.respond?.({ method: sent.method, path: pathname + search, headers: sent.headers, body }, controller.signal);
+    const answer = await provider.respond?.(
+      { method: sent.method, path: pathname + search, headers: sent.headers, body },
+      controller.signal,
+    );
     if (!answer || controller.signal.aborted) return;
     listener.onHead(answer.status, answer.headers);
     for await (const chunk of answer.body) {

@@ -2,7 +2,19 @@
  * Starts one call of one deployment: chooses between passing bytes through
  * and translating, makes the vendor's request, signs it and sends it.
  */
-import { type ChatCodec, type ChatRequest, type CodecContext, type PassInput, type PassRequest, type RawCodec, type Relay, type RelayContext, RutterError, type UpstreamRequest, type Usage } from '@rutter/plugin-sdk';
+import {
+  type ChatCodec,
+  type ChatRequest,
+  type CodecContext,
+  type PassInput,
+  type PassRequest,
+  type RawCodec,
+  type Relay,
+  type RelayContext,
+  RutterError,
+  type UpstreamRequest,
+  type Usage,
+} from '@rutter/plugin-sdk';
 import { editFields } from '../http/edit.ts';
 import { spanId, traceparent } from '../http/trace.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
@@ -33,7 +45,11 @@ interface Prepared {
 
 const replyBytes = 256 * 1024 * 1024;
 
-export async function startTransfer(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Promise<Started> {
+export async function startTransfer(
+  call: ModelCall,
+  target: Target,
+  change: Partial<ChatRequest> | undefined,
+): Promise<Started> {
   const prepared = prepare(call, target, change);
   if (prepared.dropped.length > 0) call.dropped.push(...prepared.dropped);
   const written = prepared.body;
@@ -41,10 +57,19 @@ export async function startTransfer(call: ModelCall, target: Target, change: Par
   const url = address(target, prepared);
   const headers = upstreamHeaders(call, target, prepared);
   const signable = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
-  const signed = call.path.services.authenticator.apply(target.auth, { url, method: prepared.method, headers, body: signable }, credentials(target));
+  const signed = call.path.services.authenticator.apply(
+    target.auth,
+    { url, method: prepared.method, headers, body: signable },
+    credentials(target),
+  );
   const signedUrl = (signed instanceof Promise ? await signed : signed) ?? url;
   const transfer = new Transfer(
-    { ...prepared.plan, stream: prepared.stream, failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders), timers: timers(call, target) },
+    {
+      ...prepared.plan,
+      stream: prepared.stream,
+      failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders),
+      timers: timers(call, target),
+    },
     call.path.services.watchdog,
   );
   send(call, target, { url: signedUrl, method: prepared.method, headers, body }, transfer);
@@ -62,15 +87,29 @@ function decoder<T>(read: (body: never) => T): (body: Buffer) => T {
   };
 }
 
-function send(call: ModelCall, target: Target, request: { url: string; method: string; headers: Record<string, string>; body: Buffer | string | AsyncIterable<Uint8Array> }, transfer: Transfer): void {
+function send(
+  call: ModelCall,
+  target: Target,
+  request: {
+    url: string;
+    method: string;
+    headers: Record<string, string>;
+    body: Buffer | string | AsyncIterable<Uint8Array>;
+  },
+  transfer: Transfer,
+): void {
   if (target.provider.respond) {
     const { body } = request;
-    if (typeof body !== 'string' && !(body instanceof Uint8Array)) throw new RutterError('ERR_ROUTE_UNSUPPORTED', 'A simulated vendor takes no forms.');
+    if (typeof body !== 'string' && !(body instanceof Uint8Array))
+      throw new RutterError('ERR_ROUTE_UNSUPPORTED', 'A simulated vendor takes no forms.');
     transfer.attach(simulate(target.provider, { ...request, body }, transfer));
     return;
   }
   const { kernel } = call.path.configuration;
-  const exchange = call.path.services.upstream.exchange({ ...request, connectTimeoutMs: kernel.connectTimeoutMs, maxReplyBytes: replyBytes, guarded: false }, transfer);
+  const exchange = call.path.services.upstream.exchange(
+    { ...request, connectTimeoutMs: kernel.connectTimeoutMs, maxReplyBytes: replyBytes, guarded: false },
+    transfer,
+  );
   transfer.attach(exchange);
 }
 
@@ -78,12 +117,16 @@ function send(call: ModelCall, target: Target, request: { url: string; method: s
 export function timers(call: ModelCall, target: Target): TransferTimers {
   const { router, kernel } = call.path.configuration;
   const totalMs = call.controls.timeoutMs ?? target.settings.timeoutMs ?? router.timeoutMs;
-  const firstContentMs = call.controls.streamTimeoutMs ?? target.settings.streamTimeoutMs ?? router.streamTimeoutMs ?? totalMs;
+  const firstContentMs =
+    call.controls.streamTimeoutMs ?? target.settings.streamTimeoutMs ?? router.streamTimeoutMs ?? totalMs;
   return { totalMs, firstContentMs, betweenMs: kernel.interTokenTimeoutMs };
 }
 
 function address(target: Target, prepared: Prepared): string {
-  const url = prepared.path.startsWith('https://') || prepared.path.startsWith('http://') ? prepared.path : target.baseUrl + prepared.path;
+  const url =
+    prepared.path.startsWith('https://') || prepared.path.startsWith('http://')
+      ? prepared.path
+      : target.baseUrl + prepared.path;
   if (!prepared.query) return url;
   return `${url}${url.includes('?') ? '&' : '?'}${new URLSearchParams(prepared.query)}`;
 }
@@ -98,9 +141,11 @@ function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own
     traceparent: traceparent(facts.traceId, spanId(), facts.trace.flags),
   };
   if (facts.trace.state !== undefined) headers.tracestate = facts.trace.state;
-  if (call.path.configuration.kernel.forwardClientHeaders) for (const [name, value] of Object.entries(facts.headers)) if (name.startsWith('x-')) headers[name] ??= value;
+  if (call.path.configuration.kernel.forwardClientHeaders)
+    for (const [name, value] of Object.entries(facts.headers)) if (name.startsWith('x-')) headers[name] ??= value;
   if (own) Object.assign(headers, own);
-  for (const name in target.settings.extraHeaders) headers[name.toLowerCase()] = target.settings.extraHeaders[name] as string;
+  for (const name in target.settings.extraHeaders)
+    headers[name.toLowerCase()] = target.settings.extraHeaders[name] as string;
   return headers;
 }
 
@@ -111,7 +156,12 @@ export function credentials(target: Target): CredentialLookup {
   let lookup = lookups.get(target);
   if (!lookup) {
     const { settings } = target;
-    lookup = { id: settings.id, apiKey: settings.apiKey, secret: (name) => settings.secrets[name], param: (name) => settings.params[name] };
+    lookup = {
+      id: settings.id,
+      apiKey: settings.apiKey,
+      secret: (name) => settings.secrets[name],
+      param: (name) => settings.params[name],
+    };
     lookups.set(target, lookup);
   }
   return lookup;
@@ -120,12 +170,18 @@ export function credentials(target: Target): CredentialLookup {
 function prepare(call: ModelCall, target: Target, change: Partial<ChatRequest> | undefined): Prepared {
   const { provider } = target;
   const raw = provider.raw?.[call.operation];
-  if (raw) return passed(call, target, raw.pass, { relay: undefined, decode: (body) => ({ usage: countedBy(raw, body) }) });
+  if (raw)
+    return passed(call, target, raw.pass, { relay: undefined, decode: (body) => ({ usage: countedBy(raw, body) }) });
   const isAsItCame = change === undefined && !call.isAmended && !call.needsNeutral;
   if (call.operation === 'embeddings') return embeddings(call, target, isAsItCame);
   const codec = call.operation === 'completions' ? (provider.completions ?? provider.chat) : provider.chat;
-  if (!codec || !call.wire.chat) throw new RutterError('ERR_ROUTE_UNSUPPORTED', `Deployment ${target.deployment.id} (${target.deployment.provider}) does not offer ${call.operation}.`);
-  if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay) return passed(call, target, codec.pass, relayed(codec.relay(relayContext(call)), codec, call, target));
+  if (!codec || !call.wire.chat)
+    throw new RutterError(
+      'ERR_ROUTE_UNSUPPORTED',
+      `Deployment ${target.deployment.id} (${target.deployment.provider}) does not offer ${call.operation}.`,
+    );
+  if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay)
+    return passed(call, target, codec.pass, relayed(codec.relay(relayContext(call)), codec, call, target));
   return translated(call, target, provider.chat ?? codec, change);
 }
 
@@ -144,16 +200,24 @@ function relayContext(call: ModelCall): RelayContext {
   return { model, includeUsage: call.read.includeUsage || call.path.configuration.kernel.alwaysIncludeStreamUsage };
 }
 
-function passed(call: ModelCall, target: Target, pass: (input: PassInput) => PassRequest, plan: Pick<Prepared['plan'], 'relay' | 'decode'>): Prepared {
+function passed(
+  call: ModelCall,
+  target: Target,
+  pass: (input: PassInput) => PassRequest,
+  plan: Pick<Prepared['plan'], 'relay' | 'decode'>,
+): Prepared {
   const { deployment, settings } = target;
   const { defaults, extraBody } = settings;
   const missing = Object.keys(defaults).filter((name) => !(name in call.body.fields));
   const fields = missing.length > 0 ? { ...defaults, ...call.body.fields } : call.body.fields;
   const request = pass({ deployment, stream: call.stream, fields });
   const set: Record<string, unknown> = { ...request.set, ...extraBody };
-  if (!call.form) for (const name of missing) if (!(name in set) && !request.remove?.includes(name)) set[name] = defaults[name];
+  if (!call.form)
+    for (const name of missing) if (!(name in set) && !request.remove?.includes(name)) set[name] = defaults[name];
   const remove = request.remove ? [...call.read.strip, ...request.remove] : call.read.strip;
-  const body = call.form ? call.form.encode({ set, defaults, remove }) : editFields(call.body.bytes, call.body.spans, { set, remove }, (text) => call.body.fill(text));
+  const body = call.form
+    ? call.form.encode({ set, defaults, remove })
+    : editFields(call.body.bytes, call.body.spans, { set, remove }, (text) => call.body.fill(text));
   return {
     path: request.path,
     query: request.query,
@@ -167,7 +231,12 @@ function passed(call: ModelCall, target: Target, pass: (input: PassInput) => Pas
   };
 }
 
-function translated(call: ModelCall, target: Target, codec: ChatCodec, change: Partial<ChatRequest> | undefined): Prepared {
+function translated(
+  call: ModelCall,
+  target: Target,
+  codec: ChatCodec,
+  change: Partial<ChatRequest> | undefined,
+): Prepared {
   const { deployment } = target;
   const asked = withDefaults(call, target);
   // A loop may ask for whole drafts although the client reads a stream, or the other way round.
@@ -179,7 +248,12 @@ function translated(call: ModelCall, target: Target, codec: ChatCodec, change: P
     ...common(call, target, upstream),
     stream,
     form: stream ? 'events' : 'chat-reply',
-    plan: { relay: undefined, framing: codec.framing, reader: stream ? codec.events(context) : undefined, decode: chatDecoder(codec, context) },
+    plan: {
+      relay: undefined,
+      framing: codec.framing,
+      reader: stream ? codec.events(context) : undefined,
+      decode: chatDecoder(codec, context),
+    },
   };
 }
 
@@ -191,9 +265,17 @@ function chatDecoder(codec: ChatCodec, context: CodecContext): (body: Buffer) =>
 }
 
 /** Bytes pass; only a stream answered by one JSON reply has to be read after all. */
-function relayed(relay: Relay, codec: ChatCodec, call: ModelCall, target: Target): Pick<Prepared['plan'], 'relay' | 'decode'> {
+function relayed(
+  relay: Relay,
+  codec: ChatCodec,
+  call: ModelCall,
+  target: Target,
+): Pick<Prepared['plan'], 'relay' | 'decode'> {
   if (!call.stream) return { relay, decode: undefined };
-  return { relay, decode: (body) => chatDecoder(codec, { deployment: target.deployment, stream: true, request: call.chat() })(body) };
+  return {
+    relay,
+    decode: (body) => chatDecoder(codec, { deployment: target.deployment, stream: true, request: call.chat() })(body),
+  };
 }
 
 /** The deployment's default parameters, under what the caller sent, and the gateway's own fields taken out. */
@@ -206,9 +288,18 @@ function withDefaults(call: ModelCall, target: Target): ChatRequest {
 
 function embeddings(call: ModelCall, target: Target, isAsItCame: boolean): Prepared {
   const codec = target.provider.embeddings;
-  if (!codec) throw new RutterError('ERR_ROUTE_UNSUPPORTED', `Deployment ${target.deployment.id} (${target.deployment.provider}) does not offer embeddings.`);
-  if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay) return passed(call, target, codec.pass, { relay: codec.relay(relayContext(call)), decode: undefined });
-  const upstream = codec.request({ ...call.embeddings(), model: target.deployment.model, deployment: target.deployment });
+  if (!codec)
+    throw new RutterError(
+      'ERR_ROUTE_UNSUPPORTED',
+      `Deployment ${target.deployment.id} (${target.deployment.provider}) does not offer embeddings.`,
+    );
+  if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay)
+    return passed(call, target, codec.pass, { relay: codec.relay(relayContext(call)), decode: undefined });
+  const upstream = codec.request({
+    ...call.embeddings(),
+    model: target.deployment.model,
+    deployment: target.deployment,
+  });
   return {
     ...common(call, target, upstream),
     stream: false,

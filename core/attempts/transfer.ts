@@ -6,7 +6,14 @@
  * tried. Afterwards a sink takes what comes. Exactly one of `end` and `fail`
  * reaches the sink, and the upstream is closed whenever the transfer is over.
  */
-import { type ChatEvent, type ChatReply, type EmbeddingsReply, type Relay, RutterError, type Usage } from '@rutter/plugin-sdk';
+import {
+  type ChatEvent,
+  type ChatReply,
+  type EmbeddingsReply,
+  type Relay,
+  RutterError,
+  type Usage,
+} from '@rutter/plugin-sdk';
 import { replyEvents } from '@rutter/plugin-sdk/codecs';
 import { createFrameReader, type FrameReader } from '../upstream/framing.ts';
 import type { Exchange, ExchangeListener } from '../upstream/types.ts';
@@ -202,7 +209,11 @@ export class Transfer implements ExchangeListener, Watched {
   onError(error: Error): void {
     if (this.#isOver) return;
     const cause = RutterError.from(error, 'ERR_PROVIDER_CONNECTION');
-    this.#over(this.#isReady ? new RutterError('ERR_PROVIDER_STREAM', `The vendor's stream broke: ${cause.message}`, { cause }) : cause);
+    this.#over(
+      this.#isReady
+        ? new RutterError('ERR_PROVIDER_STREAM', `The vendor's stream broke: ${cause.message}`, { cause })
+        : cause,
+    );
   }
 
   #relay(relay: Relay, chunk: Uint8Array): void {
@@ -277,7 +288,8 @@ export class Transfer implements ExchangeListener, Watched {
       if (rest) this.#give(rest);
     } else {
       this.#translate((this.#frames as FrameReader).finish());
-      if (!this.#isComplete) throw new RutterError('ERR_PROVIDER_STREAM', 'The vendor ended the stream before the reply was complete.');
+      if (!this.#isComplete)
+        throw new RutterError('ERR_PROVIDER_STREAM', 'The vendor ended the stream before the reply was complete.');
     }
     this.#arrived(true);
   }

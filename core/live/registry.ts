@@ -61,12 +61,10 @@ export class LiveRecord implements LiveNumbers {
     this.latencyMs = isFirst ? latencyMs : this.latencyMs + gain * (latencyMs - this.latencyMs);
     this.firstTokenMs = isFirst ? firstTokenMs : this.firstTokenMs + gain * (firstTokenMs - this.firstTokenMs);
     this.errorRate -= gain * this.errorRate;
-    this.successes++;
   }
 
   failed(): void {
     this.errorRate += gain * (1 - this.errorRate);
-    this.failures++;
   }
 
   /** Starts the counts for cooldown rules anew once `windowMs` has gone by. */
@@ -110,7 +108,8 @@ export class LiveRegistry {
 
   #sweep(): void {
     const before = this.#now() - 3_600_000;
-    for (const [id, record] of this.#records) if (record.usedAt < before && record.inFlight === 0) this.#records.delete(id);
+    for (const [id, record] of this.#records)
+      if (record.usedAt < before && record.inFlight === 0) this.#records.delete(id);
   }
 
   get size(): number {

@@ -82,7 +82,7 @@ async function orchestrated(
   return callWithFallbacks(call, group, { isDeployment, change }, async (inner, asking, options) => {
     if (asking !== group) return callGroup(inner, asking, options);
     call.group = group.name;
-    const candidates: readonly Candidate[] = eligible(call, group, isDeployment).targets;
+    const candidates: readonly Candidate[] = eligible(call, group, { isDeployment });
     try {
       const result = await taken(call, instance, strategy.orchestrate?.(call.facts, candidates, invoke, call));
       call.route = `${instance.name} in ${call.loop?.calls ?? 0} calls`;

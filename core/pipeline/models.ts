@@ -3,6 +3,7 @@
  * deployments stand behind it.
  */
 import type { Auth, Candidate, Deployment, Provider } from '@rutter/plugin-sdk';
+import { prefixesOf, providerOf } from '../config/provider-name.ts';
 import type { Configuration, DeploymentSettings } from '../config/types.ts';
 import type { LiveRecord, LiveRegistry } from '../live/registry.ts';
 
@@ -34,6 +35,12 @@ interface Wildcard {
 /** Most concrete names kept of wildcard groups; the oldest goes first. */
 const keptNames = 1000;
 
+/** What a name means; a deployment named by its id is called even while it cools down. */
+export interface Resolved {
+  readonly group: Group;
+  readonly isDeployment: boolean;
+}
+
 export interface ModelTableParts {
   readonly configuration: Configuration;
   /** Providers by the prefixes they claim. */
@@ -45,13 +52,15 @@ export class ModelTable {
   readonly #parts: ModelTableParts;
   readonly #groups = new Map<string, Group>();
   readonly #wildcards: Wildcard[] = [];
-  readonly #byDeployment = new Map<string, Group>();
+  readonly #byDeployment = new Map<string, Resolved>();
   readonly #byVendorModel = new Map<string, Group>();
   readonly #concrete = new Map<string, Group>();
+  readonly #prefixes;
   readonly targets: readonly Target[];
 
   constructor(parts: ModelTableParts) {
     this.#parts = parts;
+    this.#prefixes = prefixesOf([...parts.providers.keys()]);
     const byName = Map.groupBy(parts.configuration.deployments, ({ modelName }) => modelName);
     const targets: Target[] = [];
     for (const [name, settings] of byName) {
@@ -62,33 +71,36 @@ export class ModelTable {
       const group = { name, targets: settings.map((one) => this.#target(one, one.model)), isHidden: false };
       targets.push(...group.targets);
       this.#groups.set(name, group);
-      for (const target of group.targets) this.#index(target);
     }
     this.targets = targets;
+    for (const target of targets)
+      this.#byDeployment.set(target.deployment.id, {
+        group: { name: target.deployment.group, targets: [target], isHidden: true },
+        isDeployment: true,
+      });
+    // Only what runs that model: a group may hold others beside it.
+    const byVendorName = Map.groupBy(targets, ({ settings }) => `${settings.provider}/${settings.model}`);
+    for (const [name, same] of byVendorName) this.#byVendorModel.set(name, { name, targets: same, isHidden: true });
     // Most specific first: longest, then most metacharacters. `*` alone comes last, as the default deployment.
     this.#wildcards.sort((a, b) => b.name.length - a.name.length || stars(b.name) - stars(a.name));
   }
 
-  #index(target: Target): void {
-    const alone: Group = { name: target.deployment.group, targets: [target], isHidden: true };
-    this.#byDeployment.set(target.deployment.id, alone);
-    const vendorName = `${target.settings.provider}/${target.settings.model}`;
-    if (!this.#byVendorModel.has(vendorName)) this.#byVendorModel.set(vendorName, this.#groups.get(target.deployment.group) ?? alone);
-  }
-
-  /** The group a name means: deployment id, alias, exact name, wildcard, vendor's own name; undefined for unknown. */
-  resolve(name: string): { readonly group: Group; readonly isDeployment: boolean } | undefined {
-    const exact = this.#groups.get(name);
-    const { modelGroupAlias, defaultFallbacks } = this.#parts.configuration.router;
-    if (exact && modelGroupAlias.size === 0) return { group: exact, isDeployment: false };
+  /** The group a name means: deployment id, alias, exact name, wildcard, vendor's own name, first default fallback; undefined for unknown. */
+  resolve(name: string): Resolved | undefined {
     const byId = this.#byDeployment.get(name);
-    if (byId) return { group: byId, isDeployment: true };
-    const alias = modelGroupAlias.get(name);
-    const group = (alias && this.#named(alias.model)) ?? exact ?? this.#named(name) ?? this.#byVendorModel.get(name);
+    if (byId) return byId;
+    const { modelGroupAlias, defaultFallbacks } = this.#parts.configuration.router;
+    const alias = modelGroupAlias.size > 0 ? modelGroupAlias.get(name) : undefined;
+    const group = (alias && this.#named(alias.model)) ?? this.#named(name) ?? this.#byVendorModel.get(name);
     if (group) return { group, isDeployment: false };
     const fallback = defaultFallbacks?.find((target) => typeof target === 'string');
     const last = typeof fallback === 'string' && fallback !== name ? this.#named(fallback) : undefined;
     return last && { group: last, isDeployment: false };
+  }
+
+  /** How many deployments share a group's name, cooled ones too. */
+  sizeOf(group: string): number {
+    return (this.#groups.get(group) ?? this.#concrete.get(group))?.targets.length ?? 1;
   }
 
   #named(name: string): Group | undefined {
@@ -97,9 +109,14 @@ export class ModelTable {
 
   /** A bare model is also tried as `{provider}/{model}`. */
   #fromWildcard(name: string): Group | undefined {
-    const found = this.#match(name) ?? (name.includes('/') ? undefined : this.#matchWithPrefix(name)) ?? this.#catchAll(name);
+    const found =
+      this.#match(name) ?? (name.includes('/') ? undefined : this.#matchWithPrefix(name)) ?? this.#catchAll(name);
     if (!found) return undefined;
-    const group: Group = { name, targets: found.settings.map((one) => this.#target(one, filled(one.model, found.captures), name)), isHidden: true };
+    const group: Group = {
+      name,
+      targets: found.settings.map((one) => this.#target(one, filled(one.model, found.captures), name)),
+      isHidden: true,
+    };
     if (this.#concrete.size >= keptNames) this.#concrete.delete(this.#concrete.keys().next().value as string);
     this.#concrete.set(name, group);
     return group;
@@ -114,12 +131,10 @@ export class ModelTable {
     return undefined;
   }
 
+  /** A vendor is guessed from its families of names only: any other guess would send a mistyped name to whoever is there. */
   #matchWithPrefix(name: string): { settings: DeploymentSettings[]; captures: string[] } | undefined {
-    for (const prefix of this.#parts.providers.keys()) {
-      const found = knownModel(prefix, name) ? this.#match(`${prefix}/${name}`) : undefined;
-      if (found) return found;
-    }
-    return undefined;
+    const named = providerOf(name, undefined, this.#prefixes);
+    return named && this.#match(`${named.provider}/${named.model}`);
   }
 
   #catchAll(name: string): { settings: DeploymentSettings[]; captures: string[] } | undefined {
@@ -136,7 +151,9 @@ export class ModelTable {
       settings,
       provider,
       live: this.#parts.live.of(settings.id),
-      baseUrl: trimmed(settings.apiBase ?? (typeof provider.origin === 'function' ? provider.origin(deployment) : provider.origin)),
+      baseUrl: trimmed(
+        settings.apiBase ?? (typeof provider.origin === 'function' ? provider.origin(deployment) : provider.origin),
+      ),
       auth: typeof provider.auth === 'function' ? provider.auth(deployment) : provider.auth,
       tagPatterns: settings.tagRegex.map((source) => new RegExp(source)),
     };
@@ -166,27 +183,37 @@ function describe(settings: DeploymentSettings, model: string, group: string): D
     apiVersion: settings.apiVersion,
     prices: settings.prices,
   };
-  const given = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Partial<Deployment>;
-  const params = settings.organization === undefined ? settings.params : { ...settings.params, organization: settings.organization };
-  return Object.freeze({ ...given, id: settings.id, group, model, provider: settings.provider, tags: settings.tags, params, info: settings.info });
+  const given = Object.fromEntries(
+    Object.entries(optional).filter(([, value]) => value !== undefined),
+  ) as Partial<Deployment>;
+  const params =
+    settings.organization === undefined ? settings.params : { ...settings.params, organization: settings.organization };
+  return Object.freeze({
+    ...given,
+    id: settings.id,
+    group,
+    model,
+    provider: settings.provider,
+    tags: settings.tags,
+    params,
+    info: settings.info,
+  });
 }
 
 const trimmed = (url: string) => url.replace(/\/+$/, '');
 const stars = (pattern: string) => pattern.split('*').length - 1;
 
 function wildcardPattern(name: string): RegExp {
-  return new RegExp(`^${name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('(.*)')}$`);
+  return new RegExp(
+    `^${name
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('(.*)')}$`,
+  );
 }
 
 /** Puts what the pattern's stars matched into the stars of the vendor's model name. */
 function filled(model: string, captures: readonly string[]): string {
   let index = 0;
   return model.replace(/\*/g, () => captures[Math.min(index++, captures.length - 1)] ?? '');
-}
-
-/** Whether a bare name is one of a vendor's, by the families everyone knows. */
-function knownModel(prefix: string, name: string): boolean {
-  if (prefix === 'openai') return /^(gpt-|o\d|chatgpt-|text-embedding-|davinci|babbage)/.test(name);
-  if (prefix === 'anthropic') return name.startsWith('claude');
-  return true;
 }
