@@ -32,7 +32,6 @@ export async function checkConformance({ folder, entry, packed, options, dataFol
     if (uses.length > 0) return skipped(step, `it uses ${uses.join(', ')}, which only its own test can supply`);
     const wanting = options === undefined ? wantingOptions(definition) : [];
     if (wanting.length > 0) return skipped(step, `it wants ${wanting.join(', ')}: give a JSON file with --options`);
-    const config = options ?? {};
     const own = suiteOf(kind);
     const { failed: broken, passed: held } = await (own ?? sharedSuite(kind))(definition, {
       config: options ?? {},
@@ -43,8 +42,11 @@ export async function checkConformance({ folder, entry, packed, options, dataFol
         step,
         broken.map(({ title, reason }) => `${entry}: ${title}: ${reason}`),
       );
-    const of = own === undefined ? `that all kinds share; ${kind} has no more` : `of the ${kind} suite`;
-    return passed(step, `${count(held.length, 'check')} ${of}, on the packed text`);
+    const checks = `${count(held.length, 'check')} on the packed text`;
+    return passed(
+      step,
+      own === undefined ? `${checks}, of all kinds; there are no more for ${kind}` : `${checks}, of the ${kind} suite`,
+    );
   } catch (error) {
     return failed(step, problemsOf(error, entry));
   }

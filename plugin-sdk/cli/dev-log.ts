@@ -13,14 +13,22 @@ export interface DevLog {
   tell(line: string): string | undefined;
 }
 
-/** `plugin` is the instance whose every line is shown; of others only warnings and errors are. */
-export function devLog(plugin: string): DevLog {
+/**
+ * `plugin` is the instance whose every line is shown; of others only warnings and errors are.
+ * `configFile` is the generated configuration.
+ */
+export function devLog(plugin: string, configFile: string): DevLog {
+  // Nobody wrote that file: where something stands in it tells nothing.
+  const place = new RegExp(
+    `${configFile.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}:\\d+:\\d+: (plugins\\[\\d+\\]: )?`,
+    'g',
+  );
   return {
     tell(line) {
       const fields = parse(line);
       if (fields === undefined) return line.trim() === '' ? undefined : line;
       if (fields.route !== undefined && fields.attempts !== undefined) return decision(fields);
-      if (fields.name === 'reload') return reload(fields);
+      if (fields.name === 'reload') return reload(fields)?.replace(place, '');
       const level = Number(fields.level);
       if (fields.name !== plugin && level < warnLevel) return undefined;
       return `${levelWord(level)} ${fields.name ?? 'gateway'}: ${fields.msg ?? ''}${rest(fields, ownFields)}`;
@@ -37,11 +45,11 @@ function parse(line: string): Fields | undefined {
   }
 }
 
-/** `200  dev: quick: chosen by cheap-first · 1 attempt · 63 ms · $0.000012`. */
+/** `200  dev: simulated/quick (quick), chosen by cheap-first · 1 attempt · 63 ms · $0.000012`. */
 function decision(fields: Fields): string {
   const { status, group, model, route, attempts, tries, durationMs, costNanoUsd, error, cacheHit, ending } = fields;
   const parts = [
-    `${group || model}: ${route}`,
+    String(route).startsWith(`${group}: `) ? route : `${group || model}: ${route}`,
     `${attempts} attempt${attempts === 1 ? '' : 's'}${tries === undefined ? '' : ` (${tries})`}`,
     `${Math.round(Number(durationMs))} ms`,
     cost(costNanoUsd),
@@ -64,7 +72,7 @@ function reload(fields: Fields): string | undefined {
   if (typeof generation === 'number') {
     const what = Array.isArray(started) && started.length > 0 ? `set up ${started.join(', ')}` : 'set up nothing anew';
     const why = Array.isArray(sources) ? sources.join(', ') : 'boot';
-    return `RELOADED generation ${generation} (${why}): ${what} · ${Math.round(Number(durationMs))} ms`;
+    return `${why === 'boot' ? 'STARTED ' : 'RELOADED'} generation ${generation} (${why}): ${what} · ${Math.round(Number(durationMs))} ms`;
   }
   // Single problems of a refusal come again, together, in its last line.
   if (Number(level) >= errorLevel) return undefined;

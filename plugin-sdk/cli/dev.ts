@@ -59,7 +59,7 @@ async function serve({ folder, base, port, program, scratch }: Serving, terminal
   const { text, model } = devConfiguration({ folder, kind: manifest.kind, manifest }, base);
   const config = join(scratch, 'rutter.yaml');
   await writeFile(config, text);
-  const log = devLog(manifest.name);
+  const log = devLog(manifest.name, config);
   terminal.out(`Starting a gateway with the ${manifest.kind} "${manifest.name}" …\n`);
   return runGateway(program, {
     args: ['serve', '--config', config, '--port', String(port)],

@@ -10,11 +10,18 @@ export interface TestLine {
   readonly reason: string;
 }
 
+const longestError = 4_000;
+
 /** Lines are marked: a test may print whatever it likes. */
 export const mark = 'rutter-plugin-test ';
 
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncIterable<string> {
+  const errors = new Map<string, string>();
   for await (const event of source) {
+    if (event.type === 'test:stderr') {
+      const { file = '', message } = event.data;
+      errors.set(file, ((errors.get(file) ?? '') + message).slice(0, longestError));
+    }
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
     const { name, file, line } = event.data;
     const isFailure = event.type === 'test:fail';
@@ -25,7 +32,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncIt
       name,
       file,
       line,
-      reason: isFailure ? reasonOf(event.data.details.error) : '',
+      reason: isFailure ? reasonOf(event.data.details.error, errors.get(file ?? '')) : '',
     };
     yield `${mark}${JSON.stringify(told)}\n`;
   }
@@ -35,8 +42,12 @@ function isOwnFault(error: Error): boolean {
   return (error as { failureType?: unknown }).failureType !== 'subtestsFailed';
 }
 
-/** The runner wraps what was thrown. */
-function reasonOf({ cause, message }: Error): string {
-  const thrown = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : message;
-  return thrown.slice(0, 4_000);
+/** The runner wraps what was thrown; of a file that could not be loaded it knows no more than what Node printed. */
+function reasonOf(error: Error, printed: string | undefined): string {
+  const { cause } = error;
+  const thrown = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : error.message;
+  const isWholeFile =
+    (error as { failureType?: unknown }).failureType === 'testCodeFailure' && thrown === 'test failed';
+  const told = isWholeFile && printed !== undefined ? (/^\w*Error\b.*$/m.exec(printed)?.[0] ?? printed) : thrown;
+  return told.slice(0, longestError);
 }

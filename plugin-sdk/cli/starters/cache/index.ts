@@ -18,18 +18,20 @@ export default definePlugin({
   config,
   setup(host, { maxEntries, ttlSeconds }) {
     // Kept by the host: a reload of this plugin empties nothing. Raise the number when the shape of an entry changes.
-    const entries = host.keep('entries', 1, () => new Map<string, { reply: CacheableReply; endsAtMs: number }>());
+    const entries = host.keep('entries', 1, () => new Map<string, { text: string; endsAtMs: number }>());
 
     return {
       read(context, call) {
         const entry = entries.get(keyOf(context, call));
-        return entry !== undefined && entry.endsAtMs > host.clock.monotonic() ? entry.reply : undefined;
+        if (entry === undefined || entry.endsAtMs <= host.clock.monotonic()) return undefined;
+        return JSON.parse(entry.text) as CacheableReply;
       },
       write(context, call, reply) {
         if (!operations.includes(call.operation)) return;
         const key = keyOf(context, call);
         entries.delete(key);
-        entries.set(key, { reply, endsAtMs: host.clock.monotonic() + ttlSeconds * 1_000 });
+        // Kept as text: whoever was given the reply may change it, what is kept stays as it is.
+        entries.set(key, { text: JSON.stringify(reply, plain), endsAtMs: host.clock.monotonic() + ttlSeconds * 1_000 });
         for (const oldest of entries.keys()) {
           if (entries.size <= maxEntries) break;
           entries.delete(oldest);
@@ -38,6 +40,9 @@ export default definePlugin({
     };
   },
 });
+
+/** Vectors as lists of numbers, which JSON knows. */
+const plain = (_name: string, value: unknown) => (value instanceof Float32Array ? Array.from(value) : value);
 
 /** Equal for requests that ask the same. Whether the reply is streamed, and how its fields were spelled, makes no difference. */
 function keyOf({ principal, group }: RequestContext, call: Call): string {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CacheableReply } from '@rutter/plugin-sdk';
-import { call, chatReply, fakeHost, principal, requestContext } from '@rutter/plugin-sdk/testing';
+import {
+  assertConforms,
+  call,
+  chatReply,
+  checkCache,
+  fakeHost,
+  principal,
+  requestContext,
+} from '@rutter/plugin-sdk/testing';
 import plugin from './index.ts';
 
 const setUp = async (config = {}) => {
@@ -10,6 +18,10 @@ const setUp = async (config = {}) => {
 };
 const reply: CacheableReply = { operation: 'chat', reply: chatReply() };
 const asking = (content: string) => call({ messages: [{ role: 'user', content }] });
+
+test('conforms to what every cache must hold to', async () => {
+  assertConforms(await checkCache(plugin));
+});
 
 test('gives a reply again until its time is over', async () => {
   const { host, cache } = await setUp({ ttlSeconds: 60 });

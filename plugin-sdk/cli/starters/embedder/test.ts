@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fakeHost } from '@rutter/plugin-sdk/testing';
+import { assertConforms, checkEmbedder, fakeHost } from '@rutter/plugin-sdk/testing';
 import plugin from './index.ts';
 
 const embedder = await plugin.setup(fakeHost(), plugin.config.parse({ dimensions: 512 }));
@@ -8,6 +8,10 @@ const likeness = async (one: string, other: string) => {
   const [a, b] = await embedder.embed([one, other]);
   return a?.reduce((sum, value, index) => sum + value * (b?.[index] ?? 0), 0) ?? 0;
 };
+
+test('conforms to what every embedder must hold to', async () => {
+  assertConforms(await checkEmbedder(plugin));
+});
 
 test('gives one vector a text, each of the promised length and of size 1', async () => {
   const vectors = await embedder.embed(['Why is the sky blue?', 'Because.']);

@@ -46,7 +46,7 @@ export default definePlugin({
         );
       },
 
-      put(key, body, { ifMatch, ifNoneMatch } = {}) {
+      async put(key, body, { ifMatch, ifNoneMatch } = {}) {
         const file = fileOf(key);
         const write = async () => {
           const found = await read(key);

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fakeHost } from '@rutter/plugin-sdk/testing';
+import { assertConforms, checkSource, fakeHost } from '@rutter/plugin-sdk/testing';
 import plugin from './index.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'source-'));
@@ -14,6 +14,10 @@ const textAt = async (key: string) => {
   const found = await source.get(key);
   return typeof found === 'object' ? new TextDecoder().decode(found.body) : found;
 };
+
+test('conforms to what every source must hold to', async () => {
+  assertConforms(await checkSource(plugin, { config: { folder } }));
+});
 
 test('gives back what was put, and says so when it has not changed', async () => {
   assert.equal(await source.put('routers/knn.json', bytes('one')), true);
