@@ -28,8 +28,13 @@ export async function callWithFallbacks(
     const original = RutterError.from(thrown);
     const targets = fallbackTargets(call, group, original);
     if (targets.length === 0) throw original;
-    const chain: Chain = { options, seen: new Set([group.name]), last: undefined };
-    const served = await follow(call, group, targets, chain);
+    const chain: Chain = {
+      options,
+      waiting: targets.map((target) => ({ target, from: group, depth: 1 })),
+      seen: new Set([group.name]),
+      last: undefined,
+    };
+    const served = await follow(call, chain);
     if (served) return served;
     // What is told is the first failure: of the group that was asked.
     call.group = group.name;
@@ -40,23 +45,26 @@ export async function callWithFallbacks(
 /** Most groups tried for one request, however the lists are woven. */
 const mostFallbacks = 32;
 
+interface Waiting {
+  readonly target: FallbackTarget;
+  /** The group whose list it stands in. */
+  readonly from: Group;
+  readonly depth: number;
+}
+
 interface Chain {
   readonly options: GroupOptions;
+  readonly waiting: Waiting[];
   /** Groups and deployments that need not be tried again. */
   readonly seen: Set<string>;
   last: RutterError | undefined;
 }
 
-/** Each target in order, and after each that fails its own fallbacks; `max_fallbacks` bounds the depth. */
-async function follow(
-  call: ModelCall,
-  from: Group,
-  targets: readonly FallbackTarget[],
-  chain: Chain,
-  depth = 1,
-): Promise<Served | undefined> {
-  if (depth > call.path.configuration.router.maxFallbacks) return undefined;
-  for (const target of targets) {
+/** A list to its end, then the lists of those in it that failed: what was named for the group itself comes first. */
+async function follow(call: ModelCall, chain: Chain): Promise<Served | undefined> {
+  const { waiting, seen, options } = chain;
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { target, from, depth } = next;
     const name = typeof target === 'string' ? target : String(target.model ?? from.name);
     const resolved = call.path.models.resolve(name);
     if (!resolved) {
@@ -65,23 +73,21 @@ async function follow(
     }
     const { group, isDeployment } = resolved;
     const key = isDeployment ? name : group.name;
+    if (depth > call.path.configuration.router.maxFallbacks || call.fallbacks >= mostFallbacks) continue;
     // An object may ask the same group otherwise: a shorter prompt, another temperature.
-    if ((typeof target === 'string' && chain.seen.has(key)) || call.fallbacks >= mostFallbacks) continue;
-    chain.seen.add(key);
+    if (typeof target === 'string' && seen.has(key)) continue;
+    seen.add(key);
     call.fallbacks++;
-    const { options } = chain;
     const change = typeof target === 'string' ? options.change : { ...options.change, ...changesOf(call, target) };
     try {
       return await callGroup(call, group, { ...options, change, isDeployment });
     } catch (thrown) {
-      const error = RutterError.from(thrown);
       if (call.facts.aborted) throw call.facts.aborted;
-      chain.last = error;
+      chain.last = RutterError.from(thrown);
       // The client's own list replaces all others, at every depth.
-      const served = call.controls.fallbacks
-        ? undefined
-        : await follow(call, group, fallbackTargets(call, group, error), chain, depth + 1);
-      if (served) return served;
+      if (call.controls.fallbacks) continue;
+      for (const own of fallbackTargets(call, group, chain.last))
+        waiting.push({ target: own, from: group, depth: depth + 1 });
     }
   }
   return undefined;

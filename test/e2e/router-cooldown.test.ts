@@ -11,7 +11,7 @@ const v: Record<string, Seat> = await fleet(...pairs, ...lones, 'sibling');
 const w = await fleet('fails', 'fresh', 'strict', 'policed', 'unnamed', 'zero', 'tireless', 'spare');
 const seat = (name: string) => v[name] as Seat;
 
-const settings: Record<string, object> = {
+const settings: Record<string, Record<string, number>> = {
   slow: { timeout: 0.1 },
   none: { cooldown_time: 0 },
   own: { cooldown_time: 2 },
