@@ -7,7 +7,7 @@ import { type Clock, type KernelEvent, type Observer, RutterError, type Store } 
 import { kernelRoutes } from './admin/routes.ts';
 import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
-import type { Configuration } from './config/types.ts';
+import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
 import type { ReloadReport } from './generation/report.ts';
 import { createRoot } from './generation/tokens.ts';
@@ -65,6 +65,7 @@ export class Kernel {
   readonly #features = new FeatureDefinitions();
   readonly #services: PathServices;
   readonly #faults = new Map<string, number>();
+  readonly #told = new WeakSet<ReloadReport>();
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -139,8 +140,10 @@ export class Kernel {
     return report;
   }
 
-  /** What follows from a change, once it is in force or refused. */
+  /** Tells what became of a change; once, however many had asked for it together. */
   reported(report: ReloadReport): void {
+    if (this.#told.has(report)) return;
+    this.#told.add(report);
     const log = this.log.of('reload');
     const { generation, sources, durationMs, started, kept, leftOut } = report;
     for (const { severity, message, found, expected, place } of report.diagnostics) {
@@ -151,21 +154,19 @@ export class Kernel {
     for (const { name, state, reason, error } of leftOut) log.warn({ plugin: name, state, reason, error }, 'a plugin was left out');
     if (!report.ok) log.error({ generation, sources, reasons: report.reasons, durationMs }, 'the change was refused; the running generation stays');
     else if (report.changed) log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
-    const configuration = this.keeper.current?.configuration;
-    if (report.ok && report.changed && configuration) this.#apply(configuration);
   }
 
-  #apply({ kernel }: Configuration): void {
+  /** In the tick of the swap. */
+  #inForce(current: Generation<Compiled>): void {
+    const { kernel } = current.configuration;
     this.#upstream.allow(kernel.allowedAddresses);
     this.#services.retryBudget.share = kernel.retryBudget;
-    const current = this.keeper.current;
     // The drain deadline may end a generation under requests that still run on it.
-    current?.signal.addEventListener('abort', () => {
-      for (const running of current.path.path.active) running.abort(RutterError.from(current.signal.reason));
-    });
+    current.signal.addEventListener('abort', () => abortAll(current, RutterError.from(current.signal.reason)));
   }
 
   event(event: KernelEvent): void {
+    if (event.type === 'generation-started' && this.keeper.current) this.#inForce(this.keeper.current);
     if (event.type === 'deployment-cooled') this.log.of('attempts').warn({ deployment: event.deployment, untilMs: event.untilMs, reason: event.reason }, 'a deployment is left alone for a while');
     for (const { instance, value } of this.keeper?.current?.path.path.observers ?? []) this.#tell(instance, value, event);
   }
@@ -191,10 +192,17 @@ export class Kernel {
   async stop(): Promise<boolean> {
     const drainMs = this.keeper.current?.configuration.kernel.drainMs ?? 0;
     this.event({ type: 'draining' });
-    const isClean = await this.gateway.stop(drainMs);
+    const isClean = await this.gateway.stop(drainMs, () => {
+      const reason = new RutterError('ERR_KERNEL_DRAINING', `The gateway stops and has reached its drain deadline of ${drainMs} ms.`, { expose: true });
+      for (const generation of this.keeper.live) abortAll(generation, reason);
+    });
     await this.keeper.close(1000);
     await this.#upstream.close(1000);
     this.log.flush();
     return isClean;
   }
+}
+
+function abortAll({ path }: Generation<Compiled>, reason: RutterError): void {
+  for (const running of path.path.active) running.abort(reason);
 }

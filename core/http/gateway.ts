@@ -41,10 +41,10 @@ export class Gateway {
     return this.#server.port;
   }
 
-  /** Readiness goes off, nothing new is accepted, what runs may finish for `ms`. True when nothing was cut. */
-  async stop(ms: number): Promise<boolean> {
+  /** Readiness goes off, nothing new is accepted, what runs may finish for `ms`; then `onLate` is to end it. True when nothing was cut. */
+  async stop(ms: number, onLate: () => void): Promise<boolean> {
     this.#isDraining = true;
     this.#upgrades?.closeAll();
-    return (await this.#server?.stop(ms)) ?? true;
+    return (await this.#server?.stop(ms, onLate)) ?? true;
   }
 }

@@ -5,9 +5,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RutterError } from '@rutter/plugin-sdk';
 import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
+import { drain } from './drain.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -29,8 +29,8 @@ const parserOptions = {
 
 export interface GatewayServer {
   readonly port: number;
-  /** Stops accepting, lets what runs finish for at most `ms`, then closes everything. True when nothing was cut. */
-  stop(ms: number): Promise<boolean>;
+  /** Stops accepting, lets what runs finish for at most `ms`, then has it ended and closes everything. True when nothing was cut. */
+  stop(ms: number, onLate: () => void): Promise<boolean>;
 }
 
 export interface ServerHandlers {
@@ -59,24 +59,8 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
-    stop: (ms) => stop(server, handlers, sockets, ms),
+    stop: (ms, onLate) => drain({ server, sockets, active: handlers.active, onLate }, ms),
   };
-}
-
-async function stop(server: Server, handlers: ServerHandlers, sockets: ReadonlySet<Socket>, ms: number): Promise<boolean> {
-  server.close();
-  const until = Date.now() + ms;
-  // Idle connections are closed as they become idle; each look also catches those that finished meanwhile.
-  while (handlers.active() > 0 && Date.now() < until) {
-    server.closeIdleConnections();
-    await sleep(20);
-  }
-  const isClean = handlers.active() === 0;
-  server.closeIdleConnections();
-  if (isClean) await sleep(20);
-  server.closeAllConnections();
-  for (const socket of sockets) socket.destroy();
-  return isClean;
 }
 
 /** What the parser refuses: bad syntax, smuggled lengths, too much head. The caller still gets an envelope. */
