@@ -47,8 +47,9 @@ function hasNewer(folder, thanMs) {
   });
 }
 
+/** Tests are read by the test runner, never built. */
 function isBuilt(name) {
-  return !name.endsWith('.md');
+  return !name.endsWith('.md') && !name.endsWith('.test.ts');
 }
 
 /** Never, as a time before all others, when the file is missing. */
