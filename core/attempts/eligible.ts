@@ -116,7 +116,8 @@ function byTags(call: ModelCall, group: Group, targets: readonly Target[]): read
   if (byAgent.length > 0) return byAgent;
   const defaults = targets.filter(isDefault);
   if (defaults.length > 0) return defaults;
-  if (group.targets.some((target) => isAsked(target) || isDefault(target))) return [];
+  const meant = group.targets.filter((target) => isAsked(target) || isDefault(target));
+  if (meant.length > 0) throw noDeployment(call, group, meant);
   if (asked.length === 0) return targets;
   throw new RutterError(
     'ERR_ROUTE_NO_MATCHING_TAGS',
@@ -126,7 +127,7 @@ function byTags(call: ModelCall, group: Group, targets: readonly Target[]): read
 
 const isDefault = ({ deployment }: Target) => deployment.tags.includes('default');
 
-function noDeployment(call: ModelCall, group: Group): RutterError {
+function noDeployment(call: ModelCall, group: Group, meant = group.targets): RutterError {
   const now = call.path.services.now();
   const minuteEnd = (Math.floor(now / minuteMs) + 1) * minuteMs;
   const freeAt = (target: Target) =>
@@ -135,7 +136,7 @@ function noDeployment(call: ModelCall, group: Group): RutterError {
       : call.path.configuration.router.enablePreCallChecks && isSpent(target)
         ? minuteEnd
         : now + 1000;
-  const seconds = Math.max(1, Math.ceil((Math.min(...group.targets.map(freeAt)) - now) / 1000));
+  const seconds = Math.max(1, Math.ceil((Math.min(...meant.map(freeAt)) - now) / 1000));
   return new RutterError(
     'ERR_ROUTE_NO_DEPLOYMENT',
     `No deployments available for selected model, Try again in ${seconds} seconds. Passed model=${group.name}. ${group.targets.length} configured, none free and healthy.`,
