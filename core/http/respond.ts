@@ -3,10 +3,19 @@
  * neutral form written in the client's dialect.
  */
 import type { ServerResponse } from 'node:http';
-import { type CacheableReply, type ChatEvent, type ChatReply, type EventWriter, type ReplySummary, RutterError, type StreamGuard, type WriteContext } from '@rutter/plugin-sdk';
+import {
+  type CacheableReply,
+  type ChatEvent,
+  type ChatReply,
+  type EventWriter,
+  type ReplySummary,
+  RutterError,
+  type StreamGuard,
+  type WriteContext,
+} from '@rutter/plugin-sdk';
 import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
-import type { Transfer } from '../attempts/transfer.ts';
 import { timers } from '../attempts/start.ts';
+import type { Transfer } from '../attempts/transfer.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import { eventsOf, wholeReply } from '../pipeline/results.ts';
 import type { Served } from '../pipeline/served.ts';
@@ -36,7 +45,8 @@ export function summarise(call: ModelCall, vendorHeaders: Readonly<Record<string
     fallbacks: call.fallbacks,
     maxFallbacks: configuration.router.maxFallbacks,
     timeoutMs: call.servedBy && timers(call, call.servedBy).totalMs,
-    costNanoUsd: call.stream && call.usage === undefined ? undefined : call.costNanoUsd(),
+    // Of a stream that is being sent the cost is not known yet; one that never began cost nothing.
+    costNanoUsd: call.stream && call.servedBy && call.usage === undefined ? undefined : call.costNanoUsd(),
     cacheHit: call.cacheHit,
     durationMs,
     overheadMs: Math.max(0, durationMs - call.upstreamMs),
@@ -45,7 +55,19 @@ export function summarise(call: ModelCall, vendorHeaders: Readonly<Record<string
   };
 }
 
-const hopByHop: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'set-cookie', 'content-length', 'content-encoding']);
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'set-cookie',
+  'content-length',
+  'content-encoding',
+]);
 
 /** What a vendor's headers may tell a client (RFC 9110 §7.6.1). */
 function endToEnd(headers: Readonly<Record<string, string>>): Record<string, string> {
@@ -58,7 +80,8 @@ function endToEnd(headers: Readonly<Record<string, string>>): Record<string, str
 export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): Record<string, string> {
   const headers = call.wire.headers?.(summarise(call, endToEnd(vendorHeaders))) ?? {};
   headers['x-request-id'] = call.facts.id;
-  if (call.dropped.length > 0) headers['x-rutter-translation'] = `dropped ${[...new Set(call.dropped)].join(', ')}`.replace(/[^\x20-\x7e]/g, '?');
+  if (call.dropped.length > 0)
+    headers['x-rutter-translation'] = `dropped ${[...new Set(call.dropped)].join(', ')}`.replace(/[^\x20-\x7e]/g, '?');
   return headers;
 }
 
@@ -77,13 +100,26 @@ export async function sendWhole(call: ModelCall, served: Served, response: Serve
   if (served.kind === 'transfer' && served.form === 'bytes') {
     const { transfer } = served;
     const body = transfer.body ?? Buffer.alloc(0);
-    end(response, { 'content-type': transfer.headers['content-type'] ?? 'application/json', ...replyHeaders(call, transfer.headers) }, body);
+    end(
+      response,
+      {
+        'content-type': transfer.headers['content-type'] ?? 'application/json',
+        ...replyHeaders(call, transfer.headers),
+      },
+      body,
+    );
     return { error: undefined };
   }
   const vendorHeaders = served.kind === 'transfer' ? served.transfer.headers : {};
   if (call.operation === 'embeddings') {
-    const reply = served.kind === 'embeddings' ? served.reply : served.kind === 'transfer' ? served.transfer.decoded?.embeddings : undefined;
-    if (!reply || !call.wire.embeddingsReply) throw new RutterError('ERR_KERNEL_INTERNAL', 'No embeddings came back for an embeddings request.');
+    const reply =
+      served.kind === 'embeddings'
+        ? served.reply
+        : served.kind === 'transfer'
+          ? served.transfer.decoded?.embeddings
+          : undefined;
+    if (!reply || !call.wire.embeddingsReply)
+      throw new RutterError('ERR_KERNEL_INTERNAL', 'No embeddings came back for an embeddings request.');
     const body = JSON.stringify(call.wire.embeddingsReply(reply, writeContext(call)));
     end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
     return { error: undefined, cacheable: { operation: 'embeddings', reply } };
@@ -96,9 +132,13 @@ export async function sendWhole(call: ModelCall, served: Served, response: Serve
 }
 
 /** The caller sees what the whole request used, inner calls included. */
-const withUsage = (call: ModelCall, reply: ChatReply): ChatReply => (call.usage && !call.cacheHit ? { ...reply, usage: call.usage } : reply);
+const withUsage = (call: ModelCall, reply: ChatReply): ChatReply =>
+  call.usage && !call.cacheHit ? { ...reply, usage: call.usage } : reply;
 
-const cacheable = (call: ModelCall, reply: ChatReply): CacheableReply => ({ operation: call.operation === 'completions' ? 'completions' : 'chat', reply });
+const cacheable = (call: ModelCall, reply: ChatReply): CacheableReply => ({
+  operation: call.operation === 'completions' ? 'completions' : 'chat',
+  reply,
+});
 
 function end(response: ServerResponse, headers: Record<string, string>, body: Uint8Array): void {
   headers['content-length'] = String(body.length);

@@ -99,6 +99,10 @@ export function tally(answers: readonly Answer[]): Record<string, number> {
   return counts;
 }
 
+/** One event of a vendor's chat stream. */
+export const chunk = (delta: object, finish: string | null = null): string =>
+  `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+
 /** Milliseconds between one request of a vendor and the next. */
 export const gaps = (vendor: Pick<Vendor, 'requests'>): readonly number[] =>
   vendor.requests.slice(1).map(({ at }, index) => at - (vendor.requests[index]?.at ?? at));

@@ -1,10 +1,8 @@
 /** How long a call may take: to the whole reply, to the first content, between contents, to a connection. */
 import { describe, expect, it } from 'vitest';
 import { openAiDeployment, readEvents, stall, stallStream, startBrokenVendor, startGateway } from '../support/index.ts';
-import { ask, type Asking, fleet, latenessMs } from './router-support.ts';
+import { type Asking, ask, chunk, fleet, latenessMs } from './router-support.ts';
 
-const chunk = (delta: object) =>
-  `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: null }] })}\n\n`;
 const role = chunk({ role: 'assistant', content: '' });
 const word = chunk({ content: 'word' });
 
