@@ -187,7 +187,7 @@ describe('client credentials', () => {
     await expect.poll(() => bearer(authenticator, auth())).toBe('Bearer token-2');
     answer.body = { access_token: 'token-3' };
     now += 2000;
-    authenticator.invalidate(auth(), lookup(secrets));
+    authenticator.invalidate(auth(), lookup(secrets), now);
     expect(await bearer(authenticator, auth())).toBe('Bearer token-3');
     expect(asked).toHaveLength(3);
   });

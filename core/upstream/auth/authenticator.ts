@@ -74,11 +74,11 @@ export class Authenticator {
     }
   }
 
-  /** The vendor refused the credential: true when it was a fetched one, and the next request gets another. */
-  invalidate(auth: Auth, credentials: CredentialLookup): boolean {
-    if (auth.scheme === 'oauth2') return this.#tokens.get(tokenKey(auth, credentials))?.invalidate() ?? false;
+  /** The vendor refused the credential used at this time: true when it was a fetched one, and the next request gets another. */
+  invalidate(auth: Auth, credentials: CredentialLookup, usedAt: number): boolean {
+    if (auth.scheme === 'oauth2') return this.#tokens.get(tokenKey(auth, credentials))?.invalidate(usedAt) ?? false;
     const held = auth.scheme === 'sigv4' ? this.#aws.get(credentials.id) : undefined;
-    return held instanceof Renewable && held.invalidate();
+    return held instanceof Renewable && held.invalidate(usedAt);
   }
 
   #applyHeader(auth: HeaderAuth, target: AuthTarget, credentials: CredentialLookup): undefined {

@@ -298,7 +298,7 @@ describe('a role in the settings', () => {
     await signed(authenticator, role);
     await expect.poll(() => asked.length).toBe(2);
     now += 60_000;
-    authenticator.invalidate(bedrock, lookup(role));
+    authenticator.invalidate(bedrock, lookup(role), now);
     await signed(authenticator, role);
     expect(asked).toHaveLength(3);
   });

@@ -109,11 +109,23 @@ describe('a renewable value', () => {
     const { world, held } = setUp(60 * minute);
     await held.get();
     world.now += second - 1;
-    expect(held.invalidate()).toBe(false);
+    expect(held.invalidate(world.now)).toBe(false);
     expect(held.get()).toBe('value 1');
     world.now += 1;
-    expect(held.invalidate()).toBe(true);
+    expect(held.invalidate(world.now)).toBe(true);
     expect(await held.get()).toBe('value 2');
+  });
+
+  it('that was refused when another had come already is not fetched again', async () => {
+    const { world, held } = setUp(60 * minute);
+    await held.get();
+    const usedAt = world.now;
+    world.now += second;
+    held.invalidate(usedAt);
+    await held.get();
+    expect(held.invalidate(usedAt)).toBe(true);
+    expect(held.get()).toBe('value 2');
+    expect(world.fetches).toBe(2);
   });
 
   it('that does not end is never renewed', async () => {

@@ -58,8 +58,9 @@ export class Renewable<T> {
     return this.#renew();
   }
 
-  /** The value was refused where it was shown: true when the next `get` gives another. */
-  invalidate(): boolean {
+  /** What was handed out at this time has been refused where it was shown: true when the next `get` gives another. */
+  invalidate(usedAt: number): boolean {
+    if (this.#current !== undefined && usedAt < this.#obtainedAt) return true;
     if (this.#now() - this.#obtainedAt < youngMs) return false;
     this.#current = undefined;
     return true;
