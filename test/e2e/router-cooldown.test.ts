@@ -12,10 +12,11 @@ const w = await fleet('fails', 'fresh', 'strict', 'policed', 'unnamed', 'zero', 
 const seat = (name: string) => v[name] as Seat;
 
 const settings: Record<string, Record<string, number>> = {
-  slow: { timeout: 0.1 },
+  slow: { timeout: 0.1, cooldown_time: 30 },
   none: { cooldown_time: 0 },
   own: { cooldown_time: 2 },
   reload: { cooldown_time: 30 },
+  ...Object.fromEntries(['busy', 'most', 'unread', 'thousand'].map((name) => [name, { cooldown_time: 30 }])),
 };
 const pair = (name: string) => [
   openAiDeployment(name, seat(name), settings[name], { id: `${name}-1` }),
@@ -37,7 +38,7 @@ const [gateway, counted, policed, tireless] = await Promise.all([
         openAiDeployment(name, w[name as 'fails'], {}, { id: `${name}-1` }),
         openAiDeployment(name, w.spare, {}, { id: `${name}-2` }),
       ]),
-      router_settings: { ...shared, allowed_fails: 2 },
+      router_settings: { ...shared, cooldown_time: 3, allowed_fails: 2 },
     },
   }),
   startGateway({
@@ -155,10 +156,10 @@ describe('how long it lasts', () => {
   });
 
   it("lasts as long as the vendor's Retry-After says, ahead of the router's", async () => {
-    await fails('asked', 1, { failures: [{ status: 429, headers: { 'retry-after': '2' } }] });
-    await sleep(1300);
+    await fails('asked', 1, { failures: [{ status: 429, headers: { 'retry-after': '3' } }] });
+    await sleep(1500);
     expect(await rests('asked')).toBe(true);
-    await until('the deployment to be called again', async () => !(await rests('asked')), 700 + latenessMs);
+    await until('the deployment to be called again', async () => !(await rests('asked')), 1500 + latenessMs);
   });
 
   it("lasts as long as the deployment's own cooldown_time says, ahead of the vendor's Retry-After", async () => {
@@ -225,7 +226,7 @@ describe('by number of failures', () => {
 
   it('counts failures within the cooldown time only', async () => {
     await failing('fresh', 2, 500);
-    await sleep(1050);
+    await sleep(3050);
     await failing('fresh', 2, 500);
     w.fresh.plays({});
     expect(await rests('fresh', counted)).toBe(false);

@@ -1,8 +1,8 @@
 /** A stream that fails: before its first content as if it were none, after it in the open; and one that its reader leaves. */
 import { describe, expect, it } from 'vitest';
 import { ledgerRow } from '../contract/ledger.ts';
-import { cutStream, type Gateway, openAiDeployment, readEvents, stall, startGateway, until } from '../support/index.ts';
-import { ask, askOften, chunk, fleet, type Seat, tally } from './router-support.ts';
+import { cutStream, openAiDeployment, readEvents, stall, startGateway, until } from '../support/index.ts';
+import { ask, askOften, chunk, fleet, leave, type Seat, tally } from './router-support.ts';
 
 const names = ['early', 'held', 'fallen', 'denied', 'quiet', 'late', 'said', 'torn', 'unfinished', 'alone', 'kept'];
 const v: Record<string, Seat> = await fleet(...names, 'left', 'waited', 'whole', 'billed', 'good', 'stand-in');
@@ -153,28 +153,11 @@ describe('after the first content', () => {
 });
 
 describe('a client that leaves', () => {
-  /** Reads a stream to its first bytes and leaves. Resolves with the moment of leaving. */
-  async function leaves(where: Gateway, model: string, id: string): Promise<number> {
-    const controller = new AbortController();
-    const response = await fetch(`${where.url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-request-id': id },
-      body: JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'tell me a story' }] }),
-      signal: controller.signal,
-    });
-    const reader = response.body?.getReader();
-    let text = '';
-    while (!text.includes('drip')) text += Buffer.from((await reader?.read())?.value ?? []).toString();
-    const leftAt = performance.now();
-    controller.abort();
-    return leftAt;
-  }
-
   const endless = { chunks: Array.from({ length: 400 }, () => 'drip drip '), delays: { betweenMs: 20 } };
 
   it('closes the call to the vendor at once', async () => {
     seat('left').plays(endless);
-    const leftAt = await leaves(gateway, 'left', 'left-one');
+    const leftAt = await leave(gateway, 'left', { after: 'drip', id: 'left-one' });
     const request = seat('left').requests.at(-1);
     await request?.closed;
     expect(request?.abortedAt).toBeDefined();
@@ -191,7 +174,7 @@ describe('a client that leaves', () => {
 
   it('says nothing against the deployment', async () => {
     seat('kept').plays(endless);
-    for (let count = 0; count < 6; count++) await leaves(gateway, 'kept', `kept-${count}`);
+    for (let count = 0; count < 6; count++) await leave(gateway, 'kept', { after: 'drip', id: `kept-${count}` });
     await until('the last row', () => ledgerRow(gateway, 'kept-5'));
     seat('kept').plays({});
     expect(tally(await askOften(gateway, 'kept', 4))).toEqual({ kept: 4 });

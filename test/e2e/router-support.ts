@@ -81,6 +81,30 @@ export async function ask(gateway: Pick<Gateway, 'url'>, model: string, asking: 
   };
 }
 
+/** Reads a stream until it has brought a text, then leaves. Resolves with the moment of leaving. */
+export async function leave(
+  gateway: Pick<Gateway, 'url'>,
+  model: string,
+  { after, id }: { after: string; id: string },
+) {
+  const controller = new AbortController();
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-request-id': id },
+    body: JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'tell me a story' }] }),
+    signal: controller.signal,
+  });
+  let text = '';
+  for await (const bytes of response.body ?? []) {
+    text += Buffer.from(bytes).toString();
+    if (text.includes(after)) break;
+  }
+  if (!text.includes(after)) throw new Error(`The stream ended without ${JSON.stringify(after)}: ${text}`);
+  const leftAt = performance.now();
+  controller.abort();
+  return leftAt;
+}
+
 /** As many answers, a few at a time. */
 export async function askOften(gateway: Pick<Gateway, 'url'>, model: string, count: number, asking: Asking = {}) {
   const answers: Answer[] = [];
