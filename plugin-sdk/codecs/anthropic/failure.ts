@@ -48,7 +48,8 @@ function classify({ message, type }: VendorError, status: number): ErrorCode {
     if (contentPolicy.test(message)) return 'ERR_PROVIDER_CONTENT_POLICY';
     if (status !== 429 && spent.test(message)) return 'ERR_PROVIDER_QUOTA';
   }
-  return known(type)?.code ?? statusCode(status);
+  // The status says more than the type that stands for every failure of theirs.
+  return (type === 'api_error' ? undefined : known(type)?.code) ?? statusCode(status);
 }
 
 function readError(body: unknown, headers: Headers): VendorError | undefined {

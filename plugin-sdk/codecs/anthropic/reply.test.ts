@@ -341,6 +341,8 @@ describe('an error of the API', () => {
     [413, 'request_too_large', 'too big', 'ERR_PROVIDER_BAD_REQUEST', 413],
     [429, 'rate_limit_error', 'slow', 'ERR_PROVIDER_RATE_LIMIT', 429],
     [500, 'api_error', 'oops', 'ERR_PROVIDER_INTERNAL', 500],
+    [502, 'api_error', 'oops', 'ERR_PROVIDER_BAD_GATEWAY', 502],
+    [503, 'api_error', 'oops', 'ERR_PROVIDER_UNAVAILABLE', 503],
     [504, 'timeout_error', 'late', 'ERR_PROVIDER_TIMEOUT', 408],
     [529, 'overloaded_error', 'Overloaded', 'ERR_PROVIDER_OVERLOADED', 503],
   ])('%i %s %s is %s', (status, type, text, code, shown) => {
