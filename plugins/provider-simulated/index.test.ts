@@ -330,6 +330,24 @@ test('answers text completions', async () => {
   expect(text).toBe(whole.choices[0].text);
 });
 
+test('completes each of several prompts by itself', async () => {
+  const choicesFor = async (body: object) => {
+    const { body: stream } = await send(setUp(), '/v1/completions', { model: 'fast', ...body });
+    return JSON.parse((await collected(stream)).toString()).choices as { index: number; text: string }[];
+  };
+  const several = await choicesFor({ prompt: ['Once', 'Twice'], n: 2 });
+  expect(several.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  for (const [index, prompt] of ['Once', 'Once', 'Twice', 'Twice'].entries())
+    expect(several[index]?.text).toContain(`you said: "${prompt}"`);
+  expect(await choicesFor({ prompt: [1, 2, 3] })).toHaveLength(1);
+  expect(await choicesFor({ prompt: [[1, 2], [3]] })).toHaveLength(2);
+});
+
+test('refuses more prompts than it answers at once', async () => {
+  const { status } = await send(setUp(), '/v1/completions', { model: 'fast', prompt: Array(2_049).fill('x') });
+  expect(status).toBe(400);
+});
+
 async function embed(body: object, config: object = {}) {
   const { body: stream, status } = await send(setUp(config), '/v1/embeddings', { model: 'fast', ...body });
   const read = JSON.parse((await collected(stream)).toString());

@@ -11,6 +11,7 @@ import { base64Of, vectorOf } from './vectors.ts';
 import { type Envelope, errorBody, pieces, wholeReply } from './wire.ts';
 
 const maxChoices = 16;
+const maxPrompts = 2_048;
 
 interface Reply {
   readonly status: number;
@@ -87,7 +88,12 @@ function fail({ script, ...pace }: Pace): Reply {
 async function converse(kind: Envelope['kind'], body: WireObject, pace: Pace): Promise<Reply> {
   const { clock, script, signal, startedMs } = pace;
   const choices = Math.min(maxChoices, Math.max(1, Math.floor(Number(body.n ?? 1)) || 1));
-  const answers = Array.from({ length: choices }, (_, choice) => answerTo(body, script, choice));
+  const bodies = kind === 'chat' ? [body] : onePromptEach(body);
+  if (bodies.length > maxPrompts)
+    return refuse(400, `prompt has ${bodies.length} entries; expected ${maxPrompts} at most.`, pace);
+  const answers = bodies.flatMap((one) =>
+    Array.from({ length: choices }, (_, choice) => answerTo(one, script, choice)),
+  );
   const usage = usageOf(body, script, answers);
   const envelope: Envelope = {
     id: `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${hashOf(JSON.stringify(body)).toString(16).padStart(8, '0')}`,
@@ -105,6 +111,13 @@ async function converse(kind: Envelope['kind'], body: WireObject, pace: Pace): P
   const doneMs = startedMs + Math.max(script.firstTokenMs ?? 0, script.latencyMs ?? 0) + writingMs;
   if (doneMs > clock.monotonic()) await clock.sleep(doneMs - clock.monotonic(), signal);
   return { status: 200, headers: json, body: wholeBody(wholeReply(envelope, answers, usage), pace) };
+}
+
+/** Each prompt of a list is completed by itself; a list of numbers is one prompt in tokens. */
+function onePromptEach(body: WireObject): readonly WireObject[] {
+  const { prompt } = body;
+  if (!Array.isArray(prompt) || prompt.every((entry) => typeof entry === 'number')) return [body];
+  return prompt.map((entry) => ({ ...body, prompt: entry }));
 }
 
 function embed(body: WireObject, pace: Pace, { embeddingDimensions }: Settings): Reply {
