@@ -14,11 +14,11 @@ import { until, within } from './until.ts';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface GatewayOptions {
-  /** YAML text, or a value that is written as JSON, which is YAML too. */
-  readonly config: string | object;
+  /** YAML text, or a value that is written as JSON, which is YAML too; when absent the gateway is started without a file. */
+  readonly config?: string | object;
   /** Added to an environment that holds nothing but PATH, HOME and the data folder. */
   readonly env?: Readonly<Record<string, string>>;
-  /** After `serve --config … --port 0 --host 127.0.0.1`. */
+  /** After `serve [--config …] --port 0 --host 127.0.0.1`. */
   readonly args?: readonly string[];
   /** Further files beside the configuration, by path relative to it. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
@@ -109,7 +109,7 @@ interface Run {
 async function startProcess({ config, env = {}, args = [], files = {} }: GatewayOptions): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'rutter-test-'));
   const configFile = join(folder, 'config.yaml');
-  await writeFile(configFile, textOf(config));
+  if (config !== undefined) await writeFile(configFile, textOf(config));
   for (const [name, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), content);
@@ -117,8 +117,7 @@ async function startProcess({ config, env = {}, args = [], files = {} }: Gateway
   const command = [
     join(root, 'node_modules/.bin/rutter'),
     'serve',
-    '--config',
-    configFile,
+    ...(config === undefined ? [] : ['--config', configFile]),
     '--port',
     '0',
     '--host',

@@ -189,7 +189,8 @@ const toolCall = ({
 
 /** Vectors that depend on the text alone; base64 where it is asked for, as the SDK does. */
 function embeddings(body: Readonly<Record<string, unknown>>, options: OpenAiVendorOptions): unknown {
-  const inputs = Array.isArray(body.input) ? body.input : [body.input];
+  const isList = Array.isArray(body.input) && !body.input.every((entry) => typeof entry === 'number');
+  const inputs = isList ? (body.input as unknown[]) : [body.input];
   const { dimensions = 8 } = options;
   const data = inputs.map((input, index) => {
     const text = JSON.stringify(input);
