@@ -1,0 +1,189 @@
+/**
+ * Scenarios, parameters, operations and failures through live gateways, by the
+ * official SDK: whichever vendor answers, the client reads the same.
+ *
+ * What was found is written down, and the table in the documentation must be
+ * exactly that.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Gateway, openAiClient, root, startGateway, startVendor, type Vendor } from '../support/index.ts';
+import { chunksOf, user } from './client.ts';
+import { broken, failures } from './failures.ts';
+import { type Mode, modes, viaSimulated, viaVendor } from './judge.ts';
+import { Matrix } from './matrix.ts';
+import { operations } from './operations.ts';
+import { outcomeOf, outcomes, parameters, refused } from './parameters.ts';
+import { scenarios, tokens } from './scenarios.ts';
+import { toldBy } from './truth.ts';
+import { anthropicDeployment, failing, once, openAiEntry, startWire, type Wire } from './vendors.ts';
+
+const scenarioName = (index: number) => `scenario-${index}`;
+const truthOf = (model: string) =>
+  scenarios[Number(/^scenario-(\d+)$/.exec(model)?.[1] ?? Number.NaN)]?.truth ??
+  (model === 'text' ? { text: '{"well":true}', finish: 'stop' as const, tokens } : undefined);
+
+let wire: Wire;
+let unconfigured: Gateway;
+const matrix = new Matrix();
+
+beforeAll(async () => {
+  [wire, unconfigured] = await Promise.all([startWire(truthOf), startGateway({})]);
+});
+afterAll(() => Promise.all([wire?.gateway.stop(), unconfigured?.stop()]));
+
+describe.each(scenarios.map((scenario, index) => ({ ...scenario, index })))('$title', (scenario) => {
+  const model = scenarioName(scenario.index);
+
+  it('is the same from both vendors, whole and streamed', async () => {
+    for (const mode of modes) {
+      const fromOpenAi = await viaVendor(wire, 'openAi', { scenario, model, mode });
+      expect(fromOpenAi.told).toEqual(toldBy(scenario.truth));
+      expect({ ...fromOpenAi.asked, limit: fromOpenAi.limit }).toMatchObject(scenario.asked ?? {});
+      matrix.note('chat', scenario.title, 'OpenAI', mode);
+      const fromAnthropic = await viaVendor(wire, 'anthropic', { scenario, model, mode });
+      expect(fromAnthropic.told).toEqual(fromOpenAi.told);
+      expect(fromAnthropic.asked).toEqual(fromOpenAi.asked);
+      if (fromOpenAi.limit !== undefined) expect(fromAnthropic.limit).toBe(fromOpenAi.limit);
+      matrix.note('chat', scenario.title, 'Anthropic', mode);
+    }
+  });
+
+  it('is the same from the simulated provider of a gateway without configuration', async () => {
+    for (const mode of modes) {
+      const { told, expected, ids } = await viaSimulated(unconfigured, scenario, mode);
+      expect(told).toEqual(expected);
+      expect(new Set(ids).size).toBe(ids.length);
+      matrix.note('chat', scenario.title, 'Simulated', mode);
+    }
+  });
+});
+
+describe('each parameter', () => {
+  const unmapped = new Set([
+    'n',
+    'seed',
+    'presence_penalty',
+    'frequency_penalty',
+    'logprobs',
+    'top_logprobs',
+    'logit_bias',
+  ]);
+
+  it.each(parameters)('$name goes to OpenAI as it is, and is never lost on the way to Anthropic', async (parameter) => {
+    const { name } = parameter;
+    const [openAi, anthropic] = [
+      await outcomeOf(wire, 'openAi', parameter),
+      await outcomeOf(wire, 'anthropic', parameter),
+    ];
+    matrix.note('parameters', `\`${name}\``, 'OpenAI', openAi);
+    matrix.note('parameters', `\`${name}\``, 'Anthropic', anthropic);
+    // `metadata` is the gateway's own, as in LiteLLM.
+    if (name === 'metadata') return expect([openAi, anthropic]).toEqual([outcomes.silent, outcomes.silent]);
+    expect(openAi).toBe(outcomes.passed);
+    if (unmapped.has(name)) expect(anthropic).toBe(refused);
+    expect(anthropic).not.toBe(outcomes.silent);
+  });
+});
+
+describe('each operation', () => {
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await startGateway({
+      config: {
+        model_list: [
+          openAiEntry('from-openai', wire.openAi, 'text'),
+          anthropicDeployment('from-anthropic', wire.anthropic, 'text'),
+        ],
+        router_settings: once,
+      },
+    });
+  });
+  afterAll(() => gateway?.stop());
+
+  const anthropicHas = (title: string) => /^Models|^Text completions(, streamed)?$/.test(title);
+
+  it.each(operations)('$title', async ({ title, run }) => {
+    await run(openAiClient(unconfigured), 'simulated');
+    matrix.note('operations', title, 'Simulated', 'yes');
+    await run(openAiClient(gateway), 'from-openai');
+    matrix.note('operations', title, 'OpenAI', 'yes');
+    const viaAnthropic = run(openAiClient(gateway), 'from-anthropic');
+    if (anthropicHas(title)) await viaAnthropic;
+    else await expect(viaAnthropic).rejects.toThrow(OpenAI.BadRequestError);
+    matrix.note('operations', title, 'Anthropic', anthropicHas(title) ? 'yes' : '400');
+  });
+});
+
+describe('each failure', () => {
+  let gateway: Gateway;
+  let vendor: Vendor;
+  beforeAll(async () => {
+    vendor = await startVendor(failing(429));
+    gateway = await startGateway({
+      config: {
+        model_list: [
+          openAiEntry('from-openai', vendor, 'text'),
+          anthropicDeployment('from-anthropic', vendor, 'text'),
+          { model_name: 'simulated', litellm_params: { model: 'simulated/text' } },
+        ],
+        router_settings: once,
+      },
+    });
+  });
+  afterAll(() => gateway?.stop());
+
+  const errorOf = async (client: OpenAI, model: string, mode: Mode, more: object = {}) => {
+    const chat = { messages: [user('Hello.')], ...more };
+    const asking =
+      mode === 'whole' ? client.chat.completions.create({ ...chat, model }) : chunksOf(client, model, chat);
+    const error = await asking.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(OpenAI.APIError);
+    return error as InstanceType<typeof OpenAI.APIError>;
+  };
+
+  it.each(failures)('$title is the same error from every vendor, whole and streamed', async (expected) => {
+    const { title, status, openAi, anthropic, simulate, kind, told } = expected;
+    const cell = `${told} \`${kind.name}\``;
+    const hold = (error: InstanceType<typeof OpenAI.APIError>) => {
+      expect(error.constructor).toBe(kind);
+      expect(error).toMatchObject({
+        status: told,
+        code: String(told),
+        message: expect.not.stringContaining('sk-vendor'),
+      });
+      expect(error.headers?.get('x-litellm-call-id')).toMatch(/./);
+    };
+    for (const mode of modes) {
+      vendor.use(failing(status, openAi));
+      hold(await errorOf(openAiClient(gateway), 'from-openai', mode));
+      vendor.use(failing(status, anthropic));
+      hold(await errorOf(openAiClient(gateway), 'from-anthropic', mode));
+      hold(await errorOf(openAiClient(gateway), 'simulated', mode, { simulate }));
+    }
+    matrix.note('failures', `${title} (${status})`, 'every vendor', cell);
+  });
+
+  it.each(broken)('$title is told as $told', async ({ title, handler, told }) => {
+    vendor.use(handler);
+    for (const mode of modes)
+      for (const model of ['from-openai', 'from-anthropic']) {
+        const error = await errorOf(openAiClient(gateway), model, mode);
+        expect(error).toMatchObject({ status: told, code: String(told) });
+        expect(error).toBeInstanceOf(OpenAI.InternalServerError);
+      }
+    matrix.note('failures', title, 'every vendor', `${told} \`InternalServerError\``);
+  });
+});
+
+it('is told by core/docs/compatibility.md as it was found', () => {
+  const file = join(root, 'core/docs/compatibility.md');
+  const found = matrix.text();
+  if (process.env.RUTTER_WRITE_DOCS === '1') writeFileSync(file, found);
+  expect(readFileSync(file, 'utf8'), 'run this file with RUTTER_WRITE_DOCS=1 to write it anew').toBe(found);
+});

@@ -1,0 +1,76 @@
+/** The compatibility tables, filled in by what tests have found. */
+
+interface Table {
+  readonly title: string;
+  readonly about: string;
+  readonly first: string;
+  readonly columns: readonly string[];
+}
+
+const tables = {
+  chat: {
+    title: 'Chat',
+    about:
+      'Asked for as a whole reply and as a stream. Text, tool calls with their ids, finish reason, reasoning and usage are the same from each vendor, and so is what the vendor is asked.',
+    first: 'Scenario',
+    columns: ['OpenAI', 'Anthropic', 'Simulated'],
+  },
+  parameters: {
+    title: 'Parameters of chat',
+    about:
+      'Nothing is lost in silence: a parameter that a vendor cannot honour is refused by name, or dropped where the deployment has `drop_params: true`, which the header `x-rutter-translation` then tells. Values that ask for nothing, such as `n: 1`, are never refused. `metadata` is the gateway’s own and goes to no vendor.',
+    first: 'Parameter',
+    columns: ['OpenAI', 'Anthropic'],
+  },
+  operations: {
+    title: 'Other operations',
+    about: '`400` stands for an error that says what the vendor does not offer.',
+    first: 'Operation',
+    columns: ['OpenAI', 'Anthropic', 'Simulated'],
+  },
+  failures: {
+    title: 'Errors',
+    about:
+      'Status and error class of the SDK, the same for a whole reply and for a stream that has not begun. A stream that breaks later ends in one error event without `[DONE]`, which the SDK throws as `APIError`.',
+    first: 'At the vendor',
+    columns: ['every vendor'],
+  },
+} as const satisfies Record<string, Table>;
+
+const introduction = `# Compatibility
+
+What the official OpenAI SDK is given by a gateway in front of each vendor. This page is written by the test that runs every row through a live gateway, and the test fails when the two differ.
+`;
+
+export class Matrix {
+  readonly #cells = new Map<string, Map<string, Map<string, Set<string>>>>();
+
+  /** Several notes of one cell are joined. */
+  note(table: keyof typeof tables, row: string, column: string, found: string): void {
+    const rows = entry(this.#cells, table, () => new Map<string, Map<string, Set<string>>>());
+    entry(
+      entry(rows, row, () => new Map<string, Set<string>>()),
+      column,
+      () => new Set<string>(),
+    ).add(found);
+  }
+
+  text(): string {
+    const sections = Object.entries(tables).map(([name, { title, about, first, columns }]) => {
+      const lines = [...(this.#cells.get(name) ?? [])].map(([row, cells]) =>
+        lineOf([row, ...columns.map((column) => [...(cells.get(column) ?? ['no'])].join(', '))]),
+      );
+      const head = [lineOf([first, ...columns]), lineOf([first, ...columns].map(() => '-'))];
+      return [`## ${title}`, '', about, '', ...head, ...lines, ''].join('\n');
+    });
+    return [introduction, ...sections].join('\n');
+  }
+}
+
+const lineOf = (cells: readonly string[]) => `|${cells.join('|')}|`;
+
+function entry<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const found = map.get(key) ?? make();
+  map.set(key, found);
+  return found;
+}

@@ -1,0 +1,97 @@
+/** Every parameter of a chat request, and what becomes of it on the way to a vendor. */
+import { isDeepStrictEqual } from 'node:util';
+import OpenAI from 'openai';
+import { expect } from 'vitest';
+import { openAiClient } from '../support/index.ts';
+import { type Chat, user } from './client.ts';
+import { clock, weather } from './scenarios.ts';
+import type { Fields } from './truth.ts';
+import type { Wire } from './vendors.ts';
+
+export interface Parameter {
+  readonly name: string;
+  readonly value: unknown;
+  /** Fields it makes no sense without. */
+  readonly beside?: Fields;
+}
+
+export const parameters: readonly Parameter[] = [
+  { name: 'temperature', value: 0.3 },
+  { name: 'top_p', value: 0.8 },
+  { name: 'top_k', value: 20 },
+  { name: 'max_tokens', value: 77 },
+  { name: 'max_completion_tokens', value: 78 },
+  { name: 'stop', value: ['END'] },
+  { name: 'n', value: 2 },
+  { name: 'seed', value: 7 },
+  { name: 'presence_penalty', value: 0.5 },
+  { name: 'frequency_penalty', value: -0.5 },
+  { name: 'logit_bias', value: { 50256: -100 } },
+  { name: 'logprobs', value: true },
+  { name: 'top_logprobs', value: 3 },
+  { name: 'tools', value: [weather] },
+  { name: 'tool_choice', value: 'required', beside: { tools: [weather] } },
+  { name: 'parallel_tool_calls', value: false, beside: { tools: [weather, clock] } },
+  { name: 'functions', value: [weather.function] },
+  { name: 'response_format', value: { type: 'json_object' } },
+  { name: 'reasoning_effort', value: 'low' },
+  { name: 'thinking', value: { type: 'enabled', budget_tokens: 2048 } },
+  { name: 'verbosity', value: 'low' },
+  { name: 'modalities', value: ['text', 'audio'] },
+  { name: 'audio', value: { voice: 'alloy', format: 'wav' } },
+  { name: 'prediction', value: { type: 'content', content: 'x' } },
+  { name: 'web_search_options', value: { search_context_size: 'low' } },
+  { name: 'service_tier', value: 'auto' },
+  { name: 'store', value: true },
+  { name: 'prompt_cache_key', value: 'a-key' },
+  { name: 'safety_identifier', value: 'someone' },
+  { name: 'user', value: 'user-17' },
+  { name: 'metadata', value: { purpose: 'test' } },
+  { name: 'a_field_of_tomorrow', value: { deep: [1] } },
+];
+
+export const refused = '400 that names it; dropped with `drop_params`';
+export const outcomes = {
+  passed: 'passed on',
+  translated: 'translated',
+  told: 'left out, which `x-rutter-translation` tells',
+  silent: 'left out',
+} as const;
+
+export type Vendor = 'openAi' | 'anthropic';
+const prefixes = { openAi: ['oa', 'oad'], anthropic: ['an', 'and'] } as const;
+
+interface Sent {
+  readonly body: Fields;
+  readonly translation: string;
+}
+
+async function send(wire: Wire, vendor: Vendor, prefix: string, fields: Fields): Promise<Sent> {
+  const chat = { messages: [user('Hello.')], ...fields } as Chat;
+  const { response } = await openAiClient(wire.gateway)
+    .chat.completions.create({ ...chat, model: `${prefix}/text` })
+    .withResponse();
+  return {
+    body: wire[vendor].requests.at(-1)?.json ?? {},
+    translation: response.headers.get('x-rutter-translation') ?? '',
+  };
+}
+
+/** What becomes of one parameter, as the vendor saw it. */
+export async function outcomeOf(wire: Wire, vendor: Vendor, { name, value, beside = {} }: Parameter): Promise<string> {
+  const [plain, dropping] = prefixes[vendor];
+  const without = await send(wire, vendor, plain, beside);
+  try {
+    const { body, translation } = await send(wire, vendor, plain, { ...beside, [name]: value });
+    if (isDeepStrictEqual(body[name], value)) return outcomes.passed;
+    if (!isDeepStrictEqual(body, without.body)) return outcomes.translated;
+    return translation.split(/[ ,]+/).includes(name) ? outcomes.told : outcomes.silent;
+  } catch (error) {
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({ param: name, code: '400', message: expect.stringContaining('drop_params: true') });
+  }
+  const { body, translation } = await send(wire, vendor, dropping, { ...beside, [name]: value });
+  expect(body).toEqual(without.body);
+  expect(translation).toBe(`dropped ${name}`);
+  return refused;
+}
