@@ -10,7 +10,7 @@ import { checkTests } from './check-tests.ts';
 import { checkTypes } from './check-types.ts';
 import { count, type Finding, failed, passed, problemsOf, skipped, tellFinding } from './findings.ts';
 import { readArguments } from './flags.ts';
-import type { Terminal } from './program.ts';
+import type { Terminal } from './terminal.ts';
 
 const usage = 'rutter-plugin check <folder> [--options FILE]';
 

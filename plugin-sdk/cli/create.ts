@@ -7,8 +7,8 @@ import { kindNames } from '../pack/manifest.ts';
 import { didYouMean } from '../pack/nearest.ts';
 import { readArguments } from './flags.ts';
 import { kindFacts } from './kinds.ts';
-import type { Terminal } from './program.ts';
 import { starterFiles } from './starter.ts';
+import type { Terminal } from './terminal.ts';
 
 const usage = 'rutter-plugin create <kind> <folder> [--javascript]';
 

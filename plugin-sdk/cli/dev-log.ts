@@ -49,7 +49,7 @@ function parse(line: string): Fields | undefined {
 function decision(fields: Fields): string {
   const { status, group, model, route, attempts, tries, durationMs, costNanoUsd, error, cacheHit, ending } = fields;
   const parts = [
-    String(route).startsWith(`${group}: `) ? route : `${group || model}: ${route}`,
+    namesGroup(String(route), String(group)) ? route : `${group || model}: ${route}`,
     `${attempts} attempt${attempts === 1 ? '' : 's'}${tries === undefined ? '' : ` (${tries})`}`,
     `${Math.round(Number(durationMs))} ms`,
     cost(costNanoUsd),
@@ -59,6 +59,9 @@ function decision(fields: Fields): string {
   ];
   return `${status}  ${parts.join(' · ')}`;
 }
+
+const namesGroup = (route: string, group: string) =>
+  route === group || route.startsWith(`${group}: `) || route.startsWith(`${group}, `);
 
 const cost = (nanoUsd: unknown): string =>
   typeof nanoUsd === 'number' ? `$${(nanoUsd / 1e9).toFixed(6)}` : 'no price';

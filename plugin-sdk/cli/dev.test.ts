@@ -39,6 +39,12 @@ describe('the log of a development gateway', () => {
     );
   });
 
+  it('names the group once, whether or not the route does', () => {
+    for (const route of ['dev', 'dev, found in cache mine', 'dev: a (a), the only candidate'])
+      expect(tell({ ...served, route })).toContain(`200  ${route} · `);
+    expect(tell({ ...served, route: 'development' })).toContain('200  dev: development · ');
+  });
+
   it('tells a start, a reload and a refusal, without the place in a file nobody wrote', () => {
     const reload = { name: 'reload', generation: 2, durationMs: 40.2, kept: 5 };
     expect(tell({ ...reload, sources: ['boot'], started: ['mine', 'other'] })).toBe(

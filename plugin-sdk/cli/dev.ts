@@ -9,7 +9,7 @@ import { devConfiguration } from './dev-configuration.ts';
 import { devLog } from './dev-log.ts';
 import { readArguments } from './flags.ts';
 import { findGateway, runGateway } from './gateway.ts';
-import type { Terminal } from './program.ts';
+import type { Terminal } from './terminal.ts';
 
 const usage = 'rutter-plugin dev <folder> [--config FILE] [--port N]';
 

@@ -102,10 +102,6 @@ export const kindFacts: Readonly<Record<Kind, KindFacts>> = {
     needs: ['node'],
     claims: (name) => ({ references: [`${name}/`] }),
     options: ['folder: /run/secrets'],
-    configure: (name) => [
-      'general_settings:',
-      `  master_key: ${name}/master-key # the content of /run/secrets/master-key`,
-    ],
     next: 'The prefix of its references stands in package.json under `rutter.claims.references`. Never put a value into a log or an error.',
   },
   extension: {

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { packedNames, packPlugin } from '../pack/pack.ts';
 import { readArguments } from './flags.ts';
-import type { Terminal } from './program.ts';
+import type { Terminal } from './terminal.ts';
 
 const usage = 'rutter-plugin pack <folder> [--out DIR]';
 

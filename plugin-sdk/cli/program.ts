@@ -5,13 +5,7 @@ import { check, checkHelp } from './check.ts';
 import { create, createHelp } from './create.ts';
 import { dev, devHelp } from './dev.ts';
 import { pack, packHelp } from './pack.ts';
-
-/** Where a command reads and writes. */
-export interface Terminal {
-  readonly cwd: string;
-  out(text: string): void;
-  err(text: string): void;
-}
+import type { Terminal } from './terminal.ts';
 
 interface Command {
   readonly summary: string;
