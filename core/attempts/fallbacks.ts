@@ -114,15 +114,16 @@ function fallbackTargets(call: ModelCall, group: Group, error: RutterError): rea
   const { controls } = call;
   if (call.facts.aborted || controls.disableFallbacks || call.form?.isStarted || !mayFallBack(error)) return [];
   if (controls.fallbacks) return controls.fallbacks;
+  const names = namesOf(call, group);
   if (error.code === 'ERR_PROVIDER_CONTEXT_WINDOW') {
-    const own = special(controls.contextWindowFallbacks, router.contextWindowFallbacks, group);
+    const own = special(controls.contextWindowFallbacks, router.contextWindowFallbacks, names);
     if (own) return own;
   }
   if (error.code === 'ERR_PROVIDER_CONTENT_POLICY') {
-    const own = special(controls.contentPolicyFallbacks, router.contentPolicyFallbacks, group);
+    const own = special(controls.contentPolicyFallbacks, router.contentPolicyFallbacks, names);
     if (own) return own;
   }
-  return listed(router.fallbacks, group) ?? router.defaultFallbacks ?? [];
+  return listed(router.fallbacks, names) ?? router.defaultFallbacks ?? [];
 }
 
 /** What is wrong with the request itself, or with the caller, no other model cures; a vendor's refusal another may not share. */
@@ -138,25 +139,34 @@ function mayFallBack(error: RutterError): boolean {
 function special(
   client: readonly unknown[] | undefined,
   configured: FallbackLists | undefined,
-  group: Group,
+  names: readonly string[],
 ): readonly FallbackTarget[] | undefined {
-  if (client) return clientList(client, group);
-  return configured && (listed(configured, group) ?? []);
+  if (client) return clientList(client, names);
+  return configured && (listed(configured, names) ?? []);
 }
 
 /** Client lists come flat, or as LiteLLM writes them: `[{"group": ["a", "b"]}]`. */
-function clientList(list: readonly unknown[], group: Group): FallbackTarget[] {
+function clientList(list: readonly unknown[], names: readonly string[]): FallbackTarget[] {
   return list.flatMap((entry): FallbackTarget[] => {
     if (typeof entry === 'string') return [entry];
-    const own = (entry as Record<string, unknown>)[group.name];
-    return Array.isArray(own) ? (own as FallbackTarget[]) : [];
+    const own = names.map((name) => (entry as Record<string, unknown>)[name]).find(Array.isArray);
+    return (own as FallbackTarget[] | undefined) ?? [];
   });
 }
 
-/** By the group's name, the name without its provider, or `*`. */
-function listed(lists: FallbackLists | undefined, { name }: Group): readonly FallbackTarget[] | undefined {
-  const bare = name.includes('/') ? name.slice(name.indexOf('/') + 1) : undefined;
-  return lists?.get(name) ?? (bare === undefined ? undefined : lists?.get(bare)) ?? lists?.get('*');
+/** What a list may call a group: the alias it was asked by, its name, its name without the provider. */
+function namesOf(call: ModelCall, { name }: Group): readonly string[] {
+  const names = call.fallbacks === 0 && call.model !== name ? [call.model, name] : [name];
+  if (name.includes('/')) names.push(name.slice(name.indexOf('/') + 1));
+  return names;
+}
+
+function listed(lists: FallbackLists | undefined, names: readonly string[]): readonly FallbackTarget[] | undefined {
+  for (const name of names) {
+    const list = lists?.get(name);
+    if (list) return list;
+  }
+  return lists?.get('*');
 }
 
 /** Fields of a fallback object replace the request's, in the caller's own dialect. */

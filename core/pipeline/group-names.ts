@@ -1,4 +1,5 @@
 /** All model groups one call may reach: the asked one and the fallbacks the client named. */
+import { RutterError } from '@rutter/plugin-sdk';
 import type { ModelCall } from './model-call.ts';
 
 export function callGroupNames(call: ModelCall): readonly string[] {
@@ -10,8 +11,25 @@ export function callGroupNames(call: ModelCall): readonly string[] {
   for (const list of [call.controls.contextWindowFallbacks, call.controls.contentPolicyFallbacks]) {
     for (const entry of list ?? []) {
       if (typeof entry === 'string') names.push(entry);
-      else for (const targets of Object.values(entry as object)) if (Array.isArray(targets)) names.push(...targets.filter((target): target is string => typeof target === 'string'));
+      else
+        for (const targets of Object.values(entry as object))
+          if (Array.isArray(targets))
+            names.push(...targets.filter((target): target is string => typeof target === 'string'));
     }
   }
   return names;
+}
+
+const covers = (models: readonly string[], name: string) =>
+  models.length === 0 ||
+  models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
+
+/** Whom a caller may not ask, the caller may not name as a fallback either. Throws ERR_REQUEST_FORBIDDEN. */
+export function authoriseFallbacks(call: ModelCall, models: readonly string[]): void {
+  for (const name of callGroupNames(call).slice(1)) {
+    const group = call.path.models.resolve(name)?.group.name;
+    if (group === undefined || covers(models, name) || covers(models, group)) continue;
+    const message = `This key may not call model ${name.slice(0, 128)}, which the request names as a fallback.`;
+    throw new RutterError('ERR_REQUEST_FORBIDDEN', message, { param: 'fallbacks' });
+  }
 }

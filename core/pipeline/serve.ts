@@ -4,6 +4,7 @@
  */
 import { type ChatReply, RutterError } from '@rutter/plugin-sdk';
 import { callWithFallbacks } from '../attempts/fallbacks.ts';
+import { authoriseFallbacks } from './group-names.ts';
 import { type Asked, isLooped, serveInLoops } from './loops.ts';
 import type { ModelCall } from './model-call.ts';
 import { within } from './pre-route.ts';
@@ -15,6 +16,8 @@ const guardTimeoutMs = 30_000;
 /** Answers the call. What it returns has passed every check that can be made ahead of the first byte. */
 export async function serve(call: ModelCall, asked: Asked): Promise<Served> {
   const { hooks } = call.path;
+  const { models } = call.facts.principal;
+  if (models) authoriseFallbacks(call, models);
   const hasLoops = isLooped(call, asked);
   call.needsNeutral = isNeutral(call, hasLoops);
   if (hooks.preRoute.isUsed()) {

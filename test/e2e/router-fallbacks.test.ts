@@ -14,7 +14,21 @@ const tooRude = { failures: Array.from({ length: 99 }, () => ({ status: 400, bod
 /** All groups whose only deployment is the vendor that fails. */
 const failing = ['main', 'house/bare', 'orphan', 'circular', 'ghost', 'same', 'ctx', 'pol', 'ctx-only', 'pol-only'];
 
-const [gateway, plain] = await Promise.all([
+/** A guard that knows one key, which may call two groups alone. */
+const keys = {
+  'keys/package.json': JSON.stringify({
+    name: 'keys',
+    version: '1.0.0',
+    type: 'module',
+    rutter: { api: 1, kind: 'guard', name: 'keys', entry: './index.js' },
+  }),
+  'keys/index.js': `
+    import { definePlugin } from '@rutter/plugin-sdk';
+    const principal = { id: 'some', kind: 'key', permissions: ['model.call'], models: ['main', 'third'] };
+    export default definePlugin({ kind: 'guard', setup: () => ({ identify: () => principal }) });`,
+};
+
+const [gateway, plain, keyed] = await Promise.all([
   startGateway({
     config: {
       model_list: [
@@ -32,6 +46,7 @@ const [gateway, plain] = await Promise.all([
         fallbacks: [
           { main: ['second', 'third'] },
           { bare: ['third'] },
+          { nick: ['wide'] },
           { circular: ['same'] },
           { same: ['circular', 'same'] },
           { ghost: ['nobody', 'third'] },
@@ -39,6 +54,7 @@ const [gateway, plain] = await Promise.all([
           { 'pol-only': ['third'] },
           { '*': ['catch'] },
         ],
+        model_group_alias: { nick: 'main', other: 'main' },
         context_window_fallbacks: [{ ctx: ['wide'] }],
         content_policy_fallbacks: [{ pol: ['lenient'] }],
       },
@@ -68,6 +84,18 @@ const [gateway, plain] = await Promise.all([
       },
     },
   }),
+  startGateway({
+    config: {
+      model_list: [
+        openAiDeployment('main', v.bad, { cooldown_time: 0 }),
+        openAiDeployment('second', v.second),
+        openAiDeployment('third', v.third),
+      ],
+      router_settings: { num_retries: 0, model_group_alias: { '3rd': 'third' } },
+      plugins: [{ use: './keys', trust: true }],
+    },
+    files: keys,
+  }),
 ]);
 
 describe('the general list', () => {
@@ -94,6 +122,11 @@ describe('the general list', () => {
 
   it("is looked up by the group's name without its provider where the whole name has no entry", async () => {
     expect((await ask(gateway, 'house/bare')).said).toBe('third');
+  });
+
+  it('is looked up by the alias that was asked, and then by the group behind it', async () => {
+    expect((await ask(gateway, 'nick')).said).toBe('wide');
+    expect((await ask(gateway, 'other')).said).toBe('second');
   });
 
   it('holds for every group without an entry of its own under *', async () => {
@@ -242,6 +275,21 @@ describe("the client's own list", () => {
     const answer = await ask(gateway, 'main', { body: { fallbacks: [7] } });
     expect(answer.status).toBe(400);
     expect(answer.error?.param).toBe('fallbacks[0]');
+  });
+
+  it('may name only what the key may call, by whichever name', async () => {
+    const headers = { authorization: 'Bearer some' };
+    const before = v.bad.calls();
+    for (const fallbacks of [['third', 'second'], [{ model: 'second' }]]) {
+      const answer = await ask(keyed, 'main', { headers, body: { fallbacks } });
+      expect(answer.status).toBe(403);
+      expect(answer.error).toMatchObject({ param: 'fallbacks' });
+      expect(answer.error?.message).toContain('second');
+    }
+    const special = await ask(keyed, 'main', { headers, body: { context_window_fallbacks: [{ main: ['second'] }] } });
+    expect(special.status).toBe(403);
+    expect(v.bad.calls()).toBe(before);
+    expect((await ask(keyed, 'main', { headers, body: { fallbacks: ['3rd'] } })).said).toBe('third');
   });
 
   it('is followed as no other is when disable_fallbacks is set', async () => {

@@ -23,6 +23,7 @@ const [gateway, named, open] = await Promise.all([
         openAiDeployment('even*ab', v.wild, { model: 'openai/*' }),
         openAiDeployment('even*a*', v.starry, { model: 'openai/*-*' }),
         openAiDeployment('openai/*', v.bare, { model: 'openai/*' }),
+        { model_name: 'simulated/*', litellm_params: { model: 'simulated/*' } },
       ],
       router_settings: {
         num_retries: 0,
@@ -41,6 +42,8 @@ const [gateway, named, open] = await Promise.all([
       model_list: [
         openAiDeployment('mixed', w.alpha, { model: 'openai/alpha' }),
         openAiDeployment('mixed', w.beta, { model: 'openai/beta' }),
+        openAiDeployment('twin', w.spare),
+        openAiDeployment('twins', w.alpha, {}, { id: 'twin' }),
         openAiDeployment('safe', w.safe),
         openAiDeployment('spare', w.spare),
       ],
@@ -75,6 +78,8 @@ it('reaches a deployment by its id although it cools down', async () => {
 
 it('takes a name for an id ahead of a group of that name', async () => {
   expect((await ask(gateway, 'shadow')).said).toBe('shadow');
+  // The same where there are no aliases to look up.
+  expect((await ask(named, 'twin')).said).toBe('alpha');
 });
 
 it('follows an alias to its group and shows the alias in the reply', async () => {
@@ -154,8 +159,9 @@ it('refuses an unknown name with 400 that names it', async () => {
 });
 
 it("takes the vendor's own model name to the deployments that run that model, and no others", async () => {
+  const before = w.alpha.calls();
   for (let count = 0; count < 6; count++) expect((await ask(named, 'openai/beta')).said).toBe('beta');
-  expect(w.alpha.calls()).toBe(0);
+  expect(w.alpha.calls()).toBe(before);
 });
 
 it('takes an unknown name to the first default fallback', async () => {
