@@ -19,9 +19,14 @@ const skippedFolders = new Set(['node_modules', 'dist', 'data', 'coverage', 'rep
 
 export async function prepare() {
   // Development packages too, whatever NODE_ENV says: the compiler is one of them.
-  if (needsInstall())
+  if (needsInstall()) {
+    say('Installing the packages; this takes about half a minute, once.');
     await npm('ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error');
-  if (needsBuild()) await npm('run', 'build', '--silent');
+  }
+  if (needsBuild()) {
+    say('Building what has changed.');
+    await npm('run', 'build', '--silent');
+  }
 }
 
 function needsInstall() {
@@ -57,8 +62,9 @@ function modifiedMs(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NEGATIVE_INFINITY;
 }
 
+const say = (text) => process.stdout.write(`${text}\n`);
+
 async function npm(...args) {
-  process.stdout.write(`npm ${args.join(' ')}\n`);
   const end = await run('npm', args, { cwd: root, environment: { PATH: withBinaries(process.env.PATH) } });
   if (end.code !== 0) endLike(end);
 }

@@ -42,6 +42,8 @@ async function begin(kernel: Kernel, options: ServeOptions, notes: readonly stri
   }
   const { host, port, tls } = await listenOptions(options, isGuarded(kernel));
   const found = await kernel.gateway.listen({ host, port, tls, isShared: false });
+  // What was logged on the way stands ahead of the words that all is well.
+  kernel.log.flush();
   return announcement(kernel, { host, port: found, isSecure: tls !== undefined, notes });
 }
 
@@ -79,10 +81,17 @@ export function announcement(kernel: Kernel, { host, port, isSecure, notes }: An
   return [
     ...notes,
     `Rutter is listening on ${url}`,
+    ...(isGuarded(kernel) ? [] : [reachOf(host)]),
     'Try it:',
     `  curl ${url}/v1/chat/completions${key} -H 'content-type: application/json' -d '{"model":"${model}","messages":[{"role":"user","content":"Hello"}]}'`,
     '',
   ].join('\n');
+}
+
+/** Who can call a gateway that asks for no key. */
+function reachOf(host: string): string {
+  const isLocal = host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return isLocal ? 'Callers need no key; only this machine can reach it.' : `WARNING: there is no master key, so whoever reaches ${host} may call it.`;
 }
 
 export interface Given {

@@ -205,7 +205,7 @@ export class GenerationKeeper<P> {
       generation: this.#number,
       sources,
       reasons: errors.map(describeDiagnostic),
-      durationMs: clock.monotonic() - startedMs,
+      durationMs: Math.round(clock.monotonic() - startedMs),
     };
     if (!report.ok) this.#emit({ type: 'reload-refused', reasons: report.reasons });
     return { report, live };
