@@ -10,7 +10,6 @@ import {
   type EventWriter,
   type ReplySummary,
   RutterError,
-  type StreamGuard,
   type WriteContext,
 } from '@rutter/plugin-sdk';
 import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
@@ -191,7 +190,12 @@ function failureText(call: ModelCall, error: RutterError, writer: EventWriter | 
 async function writeEvents(call: ModelCall, served: Served, stream: ClientStream): Promise<Sent> {
   const writer = call.wire.writer?.(writeContext(call));
   if (!writer) throw new RutterError('ERR_KERNEL_INTERNAL', `Dialect ${call.dialect} cannot write a stream.`);
-  const guarded = new GuardedEvents(streamGuards(call));
+  // What a cache gives out has passed the guards already.
+  const guarded = new GuardedEvents(
+    call.cacheHit ? [] : call.path.streamGuards,
+    call.facts,
+    call.path.services.onFault,
+  );
   const kept: ChatEvent[] | undefined = call.path.caches.length > 0 ? [] : undefined;
   // What one inner call used says nothing of the whole: the sum goes out at the end.
   const isSummed = call.loop !== undefined;
@@ -217,9 +221,4 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
     stream.end(writer.fail(exposed(error)));
     return { error };
   }
-}
-
-function streamGuards(call: ModelCall): StreamGuard[] {
-  if (call.cacheHit) return [];
-  return call.path.streamGuards.flatMap(({ value }) => value.events?.(call.facts) ?? []);
 }

@@ -139,11 +139,14 @@ export type GuardMode = 'before' | 'beside' | 'after';
 
 /** Looks at a stream's events and may amend or stop it. Text it holds back has not been sent. */
 export interface StreamGuard {
-  /** Most characters of text held back; the kernel refuses more with ERR_PLUGIN_INVALID. */
+  /**
+   * Most characters held back of one strand: one sort of text (reply, reasoning, refusal) of one choice.
+   * The kernel refuses more with ERR_PLUGIN_INVALID.
+   */
   readonly holdBack: number;
   /**
-   * Characters held back now. A guard that shortens text must tell them: where this is absent, all that went
-   * in and has not come out counts as held back.
+   * Characters held back now, of the strand with most. A guard that shortens text must tell them: where this
+   * is absent, all that went in and has not come out counts as held back.
    */
   readonly held?: number;
   /** Events to send on now, in order; throw to stop the stream with a typed error. */
