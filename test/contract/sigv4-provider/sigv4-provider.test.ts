@@ -188,6 +188,31 @@ it('asks once for all who wait, when none is held', async () => {
   expect(refusals).toEqual([]);
 });
 
+it('signs again with other keys when its own were withdrawn, and the caller sees nothing of it', async () => {
+  await sleep(lifetimeMs + 100);
+  await ask('sts');
+  // Old enough to be thrown away, too young to be renewed by itself.
+  await sleep(1100);
+  for (const [id, key] of keys) if (key.from === 'sts') keys.set(id, { ...key, expiresAt: 0 });
+  const before = issuedBy('sts').length;
+  const replies = await Promise.all([ask('sts'), ask('sts'), ask('sts')]);
+  expect(replies.map(({ choices }) => choices[0]?.message.content)).toEqual(Array(3).fill('signed and sealed'));
+  expect(refusals).toEqual(Array(3).fill(expect.stringContaining('expired')));
+  expect(issuedBy('sts').length - before).toBe(1);
+}, 10_000);
+
+it('does not sign again where the keys are right and the caller may not', async () => {
+  vendor.use(({ response }) => sendJson(response, 403, { error: { message: 'not authorized to call this model' } }));
+  const before = { asked: vendor.requests.length, issued: keys.size };
+  await sleep(1100);
+  await expect(ask('sts')).rejects.toMatchObject({ status: 403 });
+  vendor.use(verifying);
+  expect({ asked: vendor.requests.length, issued: keys.size }).toEqual({
+    asked: before.asked + 1,
+    issued: before.issued,
+  });
+});
+
 describe('when no credentials can be had', () => {
   it('uses what it holds to its end, then says what is missing, and recovers', async () => {
     await ask('container');

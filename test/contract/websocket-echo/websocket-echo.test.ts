@@ -6,7 +6,7 @@ import { type Gateway, startGateway, until, within } from '../../support/index.t
 
 const config = {
   plugins: [{ use: import.meta.dirname, trust: true }],
-  general_settings: { master_key: 'sk-master' },
+  general_settings: { master_key: 'sk-master', drain_timeout: '2s' },
 };
 const keyProtocol = 'openai-insecure-api-key.sk-master';
 
@@ -134,6 +134,19 @@ it('does not read from a client that does not read, and loses nothing when it do
   await until('every echo', () => heard() >= count * message.length, 20_000);
   socket.destroy();
 }, 40_000);
+
+it('keeps a connection on its generation through a reload, up to the drain deadline', async () => {
+  const { client, reply, closed } = await open('/v1/echo/lobby', ['echo.v1', keyProtocol]);
+  await reply(1);
+  await gateway.writeConfig({
+    ...config,
+    general_settings: { ...config.general_settings, max_concurrent_requests: 100 },
+  });
+  await gateway.waitForLog(({ name, generation }) => name === 'reload' && generation === 2);
+  client.send('still there');
+  expect((await reply(2))[1]).toBe('still there');
+  expect((await within('the close', closed, 8000)).code).toBe(1001);
+}, 15_000);
 
 it('closes every connection with 1001 when the gateway stops, and ends by itself', async () => {
   const [idle, paused] = [
