@@ -25,6 +25,7 @@ import { KeepStore } from './plugins/keep.ts';
 import type { PluginInstance } from './plugins/types.ts';
 import { Authenticator } from './upstream/auth/authenticator.ts';
 import { Upstream } from './upstream/exchange.ts';
+import { watchSecrets } from './upstream/secret.ts';
 import { kernelFetch } from './upstream/kernel-fetch.ts';
 import { version } from './version.ts';
 
@@ -70,6 +71,7 @@ export class Kernel {
   constructor(options: KernelOptions) {
     this.#options = options;
     this.log = options.log;
+    watchSecrets((value) => options.log.redactor.add(value));
     this.#services = {
       live: new LiveRegistry(),
       watchdog: new Watchdog(),

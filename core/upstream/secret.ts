@@ -68,8 +68,16 @@ class OpaqueCredential extends OpaqueSecret implements Credential {
   }
 }
 
+let watcher: (value: string) => void = () => {};
+
+/** The log's sink asks to be told of every configured secret, so that it can take them out of its lines. */
+export function watchSecrets(told: (value: string) => void): void {
+  watcher = told;
+}
+
 /** Hides a value. Frozen: nothing can be attached to or taken from it. */
 export function createSecret(value: string): Secret {
+  watcher(value);
   return Object.freeze(new OpaqueSecret(value));
 }
 
