@@ -4,17 +4,20 @@
  *
  * Koa's context ends here. What follows works on Node's request and response.
  */
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Principal, RutterError } from '@rutter/plugin-sdk';
 import Koa from 'koa';
 import { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
-import { sendError } from './envelope.ts';
+import { checkHead, originForm } from './check-head.ts';
+import { exposed, sendError } from './envelope.ts';
+import type { Holdable } from './holdable.ts';
 import type { IdempotentReplies } from './idempotency.ts';
 import { identify, permit } from './identify.ts';
-import { serveModelRoute } from './model-route.ts';
+import { bodyLimits, serveModelRoute } from './model-route.ts';
 import { servePlainRoute } from './plain-route.ts';
-import type { Holdable } from './gateway.ts';
+import { discardRest } from './read-body.ts';
 import type { FoundRoute } from './routes.ts';
 
 export interface AppOptions {
@@ -29,7 +32,11 @@ export class Admission {
   active = 0;
   /** Refuses beyond the bound; health probes are asked elsewhere. */
   admit(most: number | undefined): void {
-    if (most !== undefined && this.active >= most) throw new RutterError('ERR_LIMIT_OVERLOADED', `The gateway serves ${most} requests already.`, { expose: true, retryAfterMs: 1000 });
+    if (most !== undefined && this.active >= most)
+      throw new RutterError('ERR_LIMIT_OVERLOADED', `The gateway serves ${most} requests already.`, {
+        expose: true,
+        retryAfterMs: 1000,
+      });
     this.active++;
   }
 }
@@ -45,35 +52,71 @@ export function createApp(options: AppOptions): { readonly app: Koa; readonly ad
   return { app, admission };
 }
 
-async function handle(options: AppOptions, admission: Admission, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const generation = options.current();
+async function handle(
+  options: AppOptions,
+  admission: Admission,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let generation: Holdable;
+  try {
+    generation = options.current();
+  } catch (thrown) {
+    sendError(response, RutterError.from(thrown), randomUUID());
+    return discardRest(request, 0);
+  }
   const lease = generation.lease();
-  const { path, routes } = generation.path;
-  const target = request.url ?? '/';
-  const mark = target.indexOf('?');
-  const pathname = mark < 0 ? target : target.slice(0, mark);
+  const { path } = generation.path;
+  const { pathname, search } = splitTarget(originForm(request.url ?? '/'));
   const facts = new Facts({ method: request.method ?? 'GET', path: pathname, headers: request.headers, on: path });
+  const entry: Entry = { request, response, facts, path, found: undefined };
   let isCounted = false;
   try {
     if (options.isDraining()) response.setHeader('connection', 'close');
-    const found = routes.find(facts.method, pathname);
+    checkHead(request);
+    const found = generation.path.routes.find(facts.method, pathname);
+    entry.found = found;
     if (!isProbe(found)) {
       admission.admit(path.configuration.kernel.maxConcurrentRequests);
       isCounted = true;
     }
-    const query = mark < 0 ? undefined : readQuery(target.slice(mark + 1));
+    const query = search === undefined ? undefined : readQuery(search);
     const waiting = admit(path, facts, found, query);
     if (waiting) await waiting;
     await dispatch(options, { request, response, facts, path, found, query });
   } catch (thrown) {
-    const error = RutterError.from(thrown);
-    if (error.code === 'ERR_KERNEL_INTERNAL') options.log.error({ requestId: facts.id, err: thrown }, 'request failed');
-    sendError(response, error, facts.id);
-    if (!request.complete) request.unpipe().resume();
+    answerFailure(options, entry, RutterError.from(thrown));
   } finally {
     if (isCounted) admission.active--;
     lease.release();
   }
+}
+
+function splitTarget(target: string): { readonly pathname: string; readonly search: string | undefined } {
+  const mark = target.indexOf('?');
+  return mark < 0
+    ? { pathname: target, search: undefined }
+    : { pathname: target.slice(0, mark), search: target.slice(mark + 1) };
+}
+
+interface Entry {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly facts: Facts;
+  readonly path: RequestPath;
+  found: FoundRoute | undefined;
+}
+
+/** In the route's own dialect where it has one: its clients read no other envelope. */
+function answerFailure(
+  options: AppOptions,
+  { request, response, facts, path, found }: Entry,
+  error: RutterError,
+): void {
+  if (error.code === 'ERR_KERNEL_INTERNAL') options.log.error({ requestId: facts.id, err: error }, 'request failed');
+  const dialect = found?.route.mode === 'model' ? path.dialects.get(found.route.dialect) : undefined;
+  sendError(response, error, facts.id, dialect?.failure(exposed(error)));
+  discardRest(request, path.configuration.kernel.bodyTimeoutMs);
 }
 
 const isProbe = ({ route, owner }: FoundRoute) => owner === 'kernel' && route.permission === 'public';
@@ -83,7 +126,12 @@ function readQuery(text: string): Readonly<Record<string, string>> {
 }
 
 /** Identifies and permits; a promise only where a guard needs one. */
-function admit(path: RequestPath, facts: Facts, { route }: FoundRoute, query: Readonly<Record<string, string>> | undefined): Promise<void> | undefined {
+function admit(
+  path: RequestPath,
+  facts: Facts,
+  { route }: FoundRoute,
+  query: Readonly<Record<string, string>> | undefined,
+): Promise<void> | undefined {
   if (route.permission === 'public') return undefined;
   const finish = (principal: Principal) => {
     facts.principal = principal;
@@ -107,9 +155,13 @@ interface Exchange {
 async function dispatch(options: AppOptions, exchange: Exchange): Promise<void> {
   const { request, response, facts, path, found, query = {} } = exchange;
   const { route, owner, params } = found;
-  if (route.mode === 'upgrade') throw new RutterError('ERR_REQUEST_METHOD', `${facts.path} takes WebSocket connections only.`, { headers: { upgrade: 'websocket' } });
+  if (route.mode === 'upgrade')
+    throw new RutterError('ERR_REQUEST_METHOD', `${facts.path} takes WebSocket connections only.`, {
+      headers: { upgrade: 'websocket' },
+    });
   if (route.mode !== 'model') return servePlainRoute({ request, response, facts, path, route, owner, params, query });
   const key = facts.rawHeader('idempotency-key');
-  if (key !== undefined) return options.idempotency.serve(key, { request, response, facts, path }, () => serveModelRoute({ request, response, facts, path, route, params }));
-  return serveModelRoute({ request, response, facts, path, route, params });
+  const run = () => serveModelRoute({ request, response, facts, path, route, params });
+  if (key === undefined) await run();
+  else await options.idempotency.serve(key, { request, response, facts, path, limits: bodyLimits(path, route) }, run);
 }

@@ -1,7 +1,8 @@
 /**
  * `Idempotency-Key` on model calls (draft-ietf-httpapi-idempotency-key-header):
  * a key runs once. A repeat gets the recorded reply; one that comes while the
- * first still runs is told so, and so is one with another body.
+ * first still runs is told so, and so is one with another body. What failed,
+ * in a stream too, is not recorded: it may be tried again under the same key.
  *
  * Across processes the key is taken through `state`; replies are recorded by
  * the process that made them.
@@ -11,13 +12,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RutterError } from '@rutter/plugin-sdk';
 import type { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
-import { sendError } from './envelope.ts';
+import { type BodyLimits, readBody } from './read-body.ts';
+import { type RecordedReply, recordReply } from './recorded-reply.ts';
 
 interface Recorded {
   readonly expiresAt: number;
   isRunning: boolean;
   digest: string;
-  reply: { readonly status: number; readonly headers: Record<string, string>; readonly body: Buffer } | undefined;
+  /** Undefined while it runs, and where the reply was too large to keep. */
+  reply: RecordedReply | undefined;
 }
 
 interface Exchange {
@@ -25,12 +28,12 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly facts: Facts;
   readonly path: RequestPath;
+  readonly limits: BodyLimits;
 }
 
 const keptMs = 10 * 60_000;
 const keptRecords = 10_000;
 const keptBytes = 64 * 1024 * 1024;
-const largestReply = 1024 * 1024;
 
 export class IdempotentReplies {
   readonly #records = new Map<string, Recorded>();
@@ -41,42 +44,38 @@ export class IdempotentReplies {
     this.#now = now;
   }
 
-  async serve(key: string, exchange: Exchange, run: () => Promise<void>): Promise<void> {
-    const { request, response, facts, path } = exchange;
-    if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new RutterError('ERR_REQUEST_INVALID', 'Header Idempotency-Key must be 1 to 255 visible ASCII characters.');
+  /** `run` answers the request and says whether the reply was complete. */
+  async serve(key: string, exchange: Exchange, run: () => Promise<boolean>): Promise<void> {
+    const { facts, path } = exchange;
+    checkKey(key);
     const name = `${facts.principal.id}\n${facts.path}\n${key}`;
     this.#sweep();
     const known = this.#records.get(name);
-    if (known) return this.#repeat(known, exchange);
+    if (known) return repeat(known, exchange);
     const record: Recorded = { expiresAt: this.#now() + keptMs, isRunning: true, digest: '', reply: undefined };
     this.#records.set(name, record);
-    const isOurs = (await path.state?.set(`idempotency:${createHash('sha256').update(name).digest('hex')}`, '1', { ttlMs: keptMs, onlyIfAbsent: true })) ?? true;
-    if (!isOurs) {
-      this.#records.delete(name);
-      throw new RutterError('ERR_REQUEST_CONFLICT', 'A request with this Idempotency-Key was taken by another process.', { retryAfterMs: 1000 });
-    }
-    const digest = digestOf(request);
-    const reply = capture(response);
-    await run();
-    record.digest = digest();
-    record.isRunning = false;
-    record.reply = reply();
-    if (record.reply && record.reply.status < 500) this.#bytes += record.reply.body.length;
-    else {
-      // What failed may be tried again under the same key.
-      this.#records.delete(name);
-      await path.state?.delete(`idempotency:${createHash('sha256').update(name).digest('hex')}`);
+    const lock = `idempotency:${createHash('sha256').update(name).digest('hex')}`;
+    let isTaken = false;
+    let isKept = false;
+    try {
+      isTaken = (await path.state?.set(lock, '1', { ttlMs: keptMs, onlyIfAbsent: true })) ?? true;
+      if (!isTaken) throw conflict('A request with this Idempotency-Key was taken by another process.', 1000);
+      isKept = await this.#run(record, exchange, run);
+    } finally {
+      if (!isKept) this.#records.delete(name);
+      if (isTaken && !isKept) await path.state?.delete(lock);
     }
   }
 
-  async #repeat(known: Recorded, { request, response, facts }: Exchange): Promise<void> {
-    if (known.isRunning) throw new RutterError('ERR_REQUEST_CONFLICT', 'A request with this Idempotency-Key is still running.', { retryAfterMs: 1000 });
+  async #run(record: Recorded, { request, response }: Exchange, run: () => Promise<boolean>): Promise<boolean> {
     const digest = digestOf(request);
-    for await (const _ of request);
-    if (digest() !== known.digest) throw new RutterError('ERR_REQUEST_CONFLICT', 'This Idempotency-Key was used with another body; expected a new key.', { status: 422 });
-    if (!known.reply) return sendError(response, new RutterError('ERR_REQUEST_CONFLICT', 'The reply to this Idempotency-Key was too large to keep.'), facts.id);
-    response.writeHead(known.reply.status, { ...known.reply.headers, 'idempotent-replayed': 'true' });
-    response.end(known.reply.body);
+    const reply = recordReply(response);
+    if (!(await run()) || response.statusCode >= 400 || !response.writableFinished) return false;
+    record.digest = digest();
+    record.reply = reply();
+    record.isRunning = false;
+    this.#bytes += record.reply?.body.length ?? 0;
+    return true;
   }
 
   #sweep(): void {
@@ -91,36 +90,40 @@ export class IdempotentReplies {
   }
 }
 
-/** Reads along; the answer is there once the body has been read. */
+function checkKey(key: string): void {
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return;
+  throw new RutterError(
+    'ERR_REQUEST_INVALID',
+    `Header Idempotency-Key has ${key.length} characters, or some that are not visible ASCII; expected 1 to 255 visible ones.`,
+  );
+}
+
+async function repeat(known: Recorded, { request, response, facts, limits }: Exchange): Promise<void> {
+  if (known.isRunning) throw conflict('A request with this Idempotency-Key is still running.', 1000);
+  const digest = digestOf(request);
+  await readBody(request, limits);
+  if (digest() !== known.digest) {
+    throw new RutterError(
+      'ERR_REQUEST_CONFLICT',
+      'This Idempotency-Key was used with another body; expected the same body or a new key.',
+      { status: 422 },
+    );
+  }
+  if (!known.reply)
+    throw conflict('The request with this Idempotency-Key was answered; its reply was too large to keep.');
+  const { status, headers, body } = known.reply;
+  response.writeHead(status, { ...headers, 'x-request-id': facts.id, 'idempotent-replayed': 'true' });
+  response.end(body);
+}
+
+const conflict = (message: string, retryAfterMs?: number) =>
+  new RutterError('ERR_REQUEST_CONFLICT', message, { retryAfterMs });
+
+/** Reads along; the answer is there once the body has been read. A form's boundary is new each time: it is told by its length. */
 function digestOf(request: IncomingMessage): () => string {
+  const { 'content-type': type = '', 'content-length': length = '' } = request.headers;
+  if (/^multipart\//i.test(type)) return () => length;
   const hash = createHash('sha256');
   request.on('data', (chunk: Buffer) => hash.update(chunk));
   return () => hash.digest('hex');
-}
-
-/** Keeps what is written to the client, up to a bound; undefined when it was more or broke off. */
-function capture(response: ServerResponse): () => Recorded['reply'] {
-  const parts: Buffer[] = [];
-  let length = 0;
-  const keep = (chunk: unknown) => {
-    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
-    length += chunk.length;
-    if (length <= largestReply) parts.push(Buffer.from(chunk));
-  };
-  const { write, end } = response;
-  let headers: Record<string, string> = {};
-  const { writeHead } = response;
-  response.writeHead = ((status: number, own: Record<string, string>) => {
-    headers = own;
-    return writeHead.call(response, status, own);
-  }) as ServerResponse['writeHead'];
-  response.write = ((chunk: unknown, ...rest: never[]) => {
-    keep(chunk);
-    return write.call(response, chunk, ...(rest as [never]));
-  }) as ServerResponse['write'];
-  response.end = ((chunk: unknown, ...rest: never[]) => {
-    keep(chunk);
-    return end.call(response, chunk, ...(rest as [never]));
-  }) as ServerResponse['end'];
-  return () => (length > largestReply || !response.writableFinished ? undefined : { status: response.statusCode, headers, body: Buffer.concat(parts) });
 }

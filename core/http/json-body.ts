@@ -10,7 +10,8 @@ import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RutterError } from '@rutter/plugin-sdk';
-import { JsonScan, type LongString, type Span, scanObject } from './json-scan.ts';
+import { jsonFault, utf8Fault } from './json-fault.ts';
+import { checkDepth, JsonScan, type LongString, type Span, scanObject } from './json-scan.ts';
 
 const smallBytes = 1024 * 1024;
 const sliceBytes = 512 * 1024;
@@ -29,11 +30,31 @@ export interface JsonBody {
   whole(text: string): string;
 }
 
-const malformed = (cause: unknown) =>
-  new RutterError('ERR_REQUEST_INVALID', `The body is not valid JSON: ${cause instanceof Error ? cause.message.slice(0, 160) : 'unreadable'}.`, { cause });
+/** `where` says what could not be read and why, without the parser's words: those quote the body. */
+const malformed = (where: string, cause?: unknown) =>
+  new RutterError('ERR_REQUEST_INVALID', `The body is not valid JSON: ${where}.`, { cause });
 
-function checkUtf8(bytes: Buffer): void {
-  if (!isUtf8(bytes)) throw new RutterError('ERR_REQUEST_INVALID', 'The body is not valid UTF-8; expected JSON in UTF-8.');
+function checkUtf8(bytes: Buffer, offset = 0): void {
+  if (isUtf8(bytes)) return;
+  throw new RutterError(
+    'ERR_REQUEST_INVALID',
+    `The body is not valid UTF-8 at byte ${offset + utf8Fault(bytes)}; expected JSON in UTF-8.`,
+  );
+}
+
+/** Any JSON value, for routes that take more than objects. Nested as deep as other bodies may be, no deeper. */
+export function parseJsonBody(bytes: Buffer): unknown {
+  checkUtf8(bytes);
+  checkDepth(bytes);
+  return parseSmall(bytes);
+}
+
+function parseSmall(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw malformed(jsonFault(bytes) ?? 'it cannot be read', error);
+  }
 }
 
 /** Reads a body; a promise only for one beyond 1 MiB. */
@@ -42,13 +63,7 @@ export function readJsonBody(bytes: Buffer): JsonBody | Promise<JsonBody> {
   if (bytes.length > smallBytes) return readLarge(bytes);
   checkUtf8(bytes);
   const { spans } = scanObject(bytes);
-  let fields: Record<string, unknown>;
-  try {
-    fields = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-  } catch (error) {
-    throw malformed(error);
-  }
-  return new SmallBody(bytes, spans, fields);
+  return new SmallBody(bytes, spans, parseSmall(bytes) as Record<string, unknown>);
 }
 
 class SmallBody implements JsonBody {
@@ -75,7 +90,7 @@ async function readLarge(bytes: Buffer): Promise<JsonBody> {
   // Validity is checked per slice, cut back to a character boundary.
   for (let at = 0; at < bytes.length; ) {
     const end = characterBoundary(bytes, Math.min(bytes.length, at + 8 * sliceBytes));
-    checkUtf8(bytes.subarray(at, end));
+    checkUtf8(bytes.subarray(at, end), at);
     at = end;
     await nextTurn();
   }
@@ -109,7 +124,12 @@ class SlicedReader {
   async fields(): Promise<Record<string, unknown>> {
     const fields: Record<string, unknown> = Object.create(null);
     for (const span of this.#scan.spans) {
-      Object.defineProperty(fields, span.key, { value: await this.#value(span), enumerable: true, configurable: true, writable: true });
+      Object.defineProperty(fields, span.key, {
+        value: await this.#value(span),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
       await nextTurn();
     }
     return fields;
@@ -117,6 +137,7 @@ class SlicedReader {
 
   async #value(span: Span): Promise<unknown> {
     const text = this.#shortened(span.valueStart, span.end);
+    const parse = (part: string) => parseField(part, span.key);
     if (text.length < sliceBytes || text[0] !== '[') return parse(text);
     const items: unknown[] = [];
     let taken = 0;
@@ -155,11 +176,19 @@ function headEnd(bytes: Buffer, long: LongString): number {
   return at;
 }
 
-function parse(text: string): unknown {
+function parseField(text: string, key: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw malformed(error);
+    throw malformed(`field ${JSON.stringify(key.slice(0, 64))} cannot be read, expected a JSON value`, error);
+  }
+}
+
+function parseString(text: string): string {
+  try {
+    return JSON.parse(text) as string;
+  } catch (error) {
+    throw malformed(`a string of ${text.length} characters cannot be read, expected it escaped`, error);
   }
 }
 
@@ -189,7 +218,13 @@ class LargeBody implements JsonBody {
   readonly #long: readonly LongString[];
   readonly #mark: string;
 
-  constructor(bytes: Buffer, spans: readonly Span[], fields: Readonly<Record<string, unknown>>, long: readonly LongString[], mark: string) {
+  constructor(
+    bytes: Buffer,
+    spans: readonly Span[],
+    fields: Readonly<Record<string, unknown>>,
+    long: readonly LongString[],
+    mark: string,
+  ) {
     this.bytes = bytes;
     this.spans = spans;
     this.fields = fields;
@@ -249,9 +284,10 @@ class LargeBody implements JsonBody {
 
   whole(text: string): string {
     if (!text.includes(this.#mark)) return text;
-    return parse(`"${this.fill(JSON.stringify(text).slice(1, -1)).toString('utf8')}"`) as string;
+    return parseString(`"${this.fill(JSON.stringify(text).slice(1, -1)).toString('utf8')}"`);
   }
 }
 
 /** Text fields of a form, in the same shape; they have no bytes of their own. */
-export const formFields = (fields: Readonly<Record<string, unknown>>): JsonBody => new SmallBody(Buffer.from('{}'), [], fields);
+export const formFields = (fields: Readonly<Record<string, unknown>>): JsonBody =>
+  new SmallBody(Buffer.from('{}'), [], fields);

@@ -6,6 +6,7 @@
  * the event loop; long strings are noted so that they need not be parsed.
  */
 import { RutterError } from '@rutter/plugin-sdk';
+import { characterAt } from './json-fault.ts';
 
 /** One top-level field: `"key":` begins at `start`, its value spans `valueStart` to `end`. */
 export interface Span {
@@ -28,6 +29,9 @@ const maxDepth = 100;
 export const longStringBytes = 64 * 1024;
 
 const invalid = (message: string) => new RutterError('ERR_REQUEST_INVALID', message);
+
+const tooDeep = (at: number) =>
+  invalid(`The body is nested deeper than ${maxDepth} levels, at byte ${at}; expected at most that many.`);
 
 export class JsonScan {
   readonly #bytes: Uint8Array;
@@ -52,7 +56,8 @@ export class JsonScan {
     const stop = Math.min(bytes.length, this.#at + limit);
     while (this.#at < stop) this.#step(bytes[this.#at] as number);
     if (this.#at < bytes.length) return false;
-    if (!this.#isDone) throw invalid(`The body ends inside a JSON value; found ${bytes.length} bytes, expected a whole JSON object.`);
+    if (!this.#isDone)
+      throw invalid(`The body ends inside a JSON value; found ${bytes.length} bytes, expected a whole JSON object.`);
     return true;
   }
 
@@ -82,9 +87,16 @@ export class JsonScan {
   }
 
   #plain(): void {
-    if (this.#depth === 0) throw invalid('The body is not a JSON object; expected it to begin with "{".');
+    if (this.#depth === 0) throw this.#misplaced();
     if (this.#depth === 1) this.#mark();
     this.#at++;
+  }
+
+  /** Something outside the one object. */
+  #misplaced(): RutterError {
+    const found = `${characterAt(this.#bytes, this.#at)} at byte ${this.#at}`;
+    if (this.#isDone) return invalid(`The body goes on after its JSON object: found ${found}, expected the end.`);
+    return invalid(`The body is not a JSON object: found ${found}, expected "{".`);
   }
 
   #mark(): void {
@@ -93,16 +105,17 @@ export class JsonScan {
   }
 
   #open(isObject: boolean): void {
-    if (this.#isDone) throw invalid('The body goes on after its JSON object; expected one object and nothing else.');
+    if (this.#isDone) throw this.#misplaced();
     if (this.#depth === 0 && !isObject) throw invalid('The body is a JSON array; expected an object.');
     if (this.#depth === 1) this.#mark();
-    if (this.#depth === maxDepth) throw invalid(`The body is nested deeper than ${maxDepth} levels, at byte ${this.#at}.`);
+    if (this.#depth === maxDepth) throw tooDeep(this.#at);
     this.#levels[++this.#depth] = isObject ? 1 : 0;
     this.#at++;
   }
 
   #close(isObject: boolean): void {
-    if (this.#depth === 0 || (this.#levels[this.#depth] === 1) !== isObject) throw invalid(`Unbalanced bracket in the JSON body at byte ${this.#at}.`);
+    if (this.#depth === 0 || (this.#levels[this.#depth] === 1) !== isObject)
+      throw invalid(`Unbalanced bracket in the JSON body at byte ${this.#at}.`);
     if (this.#depth === 1) this.#endField(this.#at);
     this.#depth--;
     this.#at++;
@@ -110,7 +123,7 @@ export class JsonScan {
   }
 
   #string(): void {
-    if (this.#depth === 0) throw invalid('The body is not a JSON object; expected it to begin with "{".');
+    if (this.#depth === 0) throw this.#misplaced();
     const start = this.#at;
     const end = stringEnd(this.#bytes, start + 1);
     if (end < 0) throw invalid(`A string that begins at byte ${start} never ends.`);
@@ -133,7 +146,12 @@ export class JsonScan {
     if (this.#key === undefined) return;
     if (this.#valueStart < 0) throw invalid(`Field "${this.#key.slice(0, 64)}" has no value, at byte ${at}.`);
     for (const span of this.spans) {
-      if (span.key === this.#key) throw new RutterError('ERR_REQUEST_INVALID', `Field "${span.key.slice(0, 64)}" stands twice in the body; expected it once.`, { param: span.key.slice(0, 64) });
+      if (span.key === this.#key)
+        throw new RutterError(
+          'ERR_REQUEST_INVALID',
+          `Field "${span.key.slice(0, 64)}" stands twice in the body; expected it once.`,
+          { param: span.key.slice(0, 64) },
+        );
     }
     if (this.spans.length >= 1024) throw invalid('The body has more than 1024 top-level fields.');
     let end = at;
@@ -170,6 +188,21 @@ function stringEnd(bytes: Uint8Array, from: number): number {
     while (end - slashes - 1 >= at && bytes[end - slashes - 1] === backslash) slashes++;
     if (slashes % 2 === 0) return end;
     at = end + 1;
+  }
+}
+
+/** Throws for any JSON that is nested deeper than a body may be; balance and the rest are left to the parse. */
+export function checkDepth(bytes: Uint8Array): void {
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === quote) {
+      const end = stringEnd(bytes, at + 1);
+      if (end < 0) return;
+      at = end;
+    } else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > maxDepth) throw tooDeep(at);
+    } else if (byte === 0x7d || byte === 0x5d) depth--;
   }
 }
 

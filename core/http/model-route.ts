@@ -8,13 +8,14 @@ import { ModelCall } from '../pipeline/model-call.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { serve } from '../pipeline/serve.ts';
 import { settle } from '../pipeline/settle.ts';
-import { applyHeaderControls } from './controls.ts';
+import { checkCoding, checkJsonType } from './body-type.ts';
 import { ClientStream } from './client-stream.ts';
+import { applyHeaderControls } from './controls.ts';
 import { exposed, sendError } from './envelope.ts';
 import { FormBody } from './form-body.ts';
 import { formFields, readJsonBody } from './json-body.ts';
 import { formParts } from './multipart.ts';
-import { readBody, streamBody } from './read-body.ts';
+import { type BodyLimits, discardRest, readBody, streamBody } from './read-body.ts';
 import { replyHeaders, type Sent, sendStream, sendWhole } from './respond.ts';
 
 export interface ModelExchange {
@@ -26,31 +27,45 @@ export interface ModelExchange {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** Runs the whole request; it never rejects. Everything has been sent and settled when it resolves. */
-export async function serveModelRoute(exchange: ModelExchange): Promise<void> {
+/** Runs the whole request; it never rejects. Everything has been sent and settled when it resolves, true for a complete reply. */
+export async function serveModelRoute(exchange: ModelExchange): Promise<boolean> {
   const { response, facts, path, route } = exchange;
   const dialect = path.dialects.get(route.dialect);
   let call: ModelCall | undefined;
   try {
-    if (!dialect) throw new RutterError('ERR_KERNEL_INTERNAL', `Route ${route.path} names dialect ${route.dialect}, which no plugin has.`);
+    if (!dialect)
+      throw new RutterError(
+        'ERR_KERNEL_INTERNAL',
+        `Route ${route.path} names dialect ${route.dialect}, which no plugin has.`,
+      );
     call = await readCall(exchange, dialect);
   } catch (error) {
     const failure = RutterError.from(error);
     sendError(response, failure, facts.id, dialect?.failure(exposed(failure)));
-    if (!exchange.request.complete) exchange.request.unpipe().resume();
-    return;
+    discardRest(exchange.request, path.configuration.kernel.bodyTimeoutMs);
+    return false;
   }
-  await runCall(call, response);
+  return runCall(call, response);
+}
+
+/** What a route's body may be, by its own bound or the configured one. */
+export function bodyLimits({ configuration: { kernel } }: RequestPath, route: ModelRoute): BodyLimits {
+  const most = route.encoding === 'multipart' ? kernel.maxMultipartBytes : kernel.maxRequestBytes;
+  return { maxBytes: route.maxBodyBytes ?? most, timeoutMs: kernel.bodyTimeoutMs };
 }
 
 async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<ModelCall> {
   const { request, facts, path, route, params } = exchange;
-  const { kernel } = path.configuration;
   if (route.encoding === 'multipart') return readFormCall(exchange, dialect);
-  const bytes = await readBody(request, { maxBytes: route.maxBodyBytes ?? kernel.maxRequestBytes, timeoutMs: kernel.bodyTimeoutMs });
+  checkJsonType(request.headers);
+  const bytes = await readBody(request, bodyLimits(path, route));
   const waiting = readJsonBody(bytes);
   const body = waiting instanceof Promise ? await waiting : waiting;
-  const read: CallFacts = applyHeaderControls(dialect.read({ fields: body.fields, params, headers: facts.headers }), facts);
+  const read: CallFacts = applyHeaderControls(
+    dialect.read({ fields: body.fields, params, headers: facts.headers }),
+    facts,
+  );
+  checkModelName(body.whole(read.model));
   facts.operation = dialect.operation;
   facts.tags = read.controls.tags ?? facts.tags;
   const call = new ModelCall({ facts, path, dialect, body, read });
@@ -58,12 +73,27 @@ async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<Mode
   return call;
 }
 
-async function readFormCall({ request, facts, path, route, params }: ModelExchange, dialect: Dialect): Promise<ModelCall> {
-  const { kernel } = path.configuration;
-  const limits = { maxBytes: route.maxBodyBytes ?? kernel.maxMultipartBytes, timeoutMs: kernel.bodyTimeoutMs };
-  const form = await FormBody.open(formParts(request, streamBody(request, limits)));
+/** Names go into logs, headers and the ledger; longer than this is none. */
+const longestName = 256;
+
+function checkModelName(name: string): void {
+  if (name.length <= longestName) return;
+  throw new RutterError(
+    'ERR_REQUEST_UNKNOWN_MODEL',
+    `Invalid model name passed in model=${name.slice(0, 40)}…: found ${name.length} characters, expected at most ${longestName}.`,
+    { param: 'model' },
+  );
+}
+
+async function readFormCall(
+  { request, facts, path, route, params }: ModelExchange,
+  dialect: Dialect,
+): Promise<ModelCall> {
+  checkCoding(request.headers);
+  const form = await FormBody.open(formParts(request, streamBody(request, bodyLimits(path, route))));
   try {
     const read = applyHeaderControls(dialect.read({ fields: form.fields, params, headers: facts.headers }), facts);
+    checkModelName(read.model);
     facts.operation = dialect.operation;
     facts.tags = read.controls.tags ?? facts.tags;
     return new ModelCall({ facts, path, dialect, body: formFields(form.fields), read, form });
@@ -73,11 +103,15 @@ async function readFormCall({ request, facts, path, route, params }: ModelExchan
   }
 }
 
-/** Serves a call that has been read, sends what comes and settles it. */
-export async function runCall(call: ModelCall, response: ServerResponse): Promise<void> {
+/** Serves a call that has been read, sends what comes and settles it; true for a complete reply. */
+export async function runCall(call: ModelCall, response: ServerResponse): Promise<boolean> {
   const { path } = call;
   const stream = call.stream
-    ? new ClientStream(response, { watchdog: path.services.watchdog, keepAliveMs: path.configuration.kernel.keepAliveMs, headers: () => replyHeaders(call, call.vendorHeaders) })
+    ? new ClientStream(response, {
+        watchdog: path.services.watchdog,
+        keepAliveMs: path.configuration.kernel.keepAliveMs,
+        headers: () => replyHeaders(call, call.vendorHeaders),
+      })
     : undefined;
   const onClose = () => {
     if (!response.writableFinished) clientLeft(call);
@@ -100,14 +134,21 @@ export async function runCall(call: ModelCall, response: ServerResponse): Promis
   await closed(response);
   path.active.delete(call);
   call.closeAll();
-  settle(call, ending(call, sent, response));
+  return settle(call, ending(call, sent, response)).ending === 'complete';
 }
 
 function ending(call: ModelCall, sent: Sent, response: ServerResponse) {
   const aborted = call.facts.aborted;
   const error = aborted ?? sent.error;
   const isClient = aborted?.code === 'ERR_REQUEST_ABORTED';
-  const kind = error === undefined ? 'complete' : isClient ? 'client' : call.firstTokenMs !== undefined && response.headersSent && response.statusCode === 200 ? 'broke' : 'error';
+  const kind =
+    error === undefined
+      ? 'complete'
+      : isClient
+        ? 'client'
+        : call.firstTokenMs !== undefined && response.headersSent && response.statusCode === 200
+          ? 'broke'
+          : 'error';
   const status = isClient ? 499 : response.headersSent ? response.statusCode : (error?.status ?? 200);
   return { status, ending: kind, error, cacheable: error ? undefined : sent.cacheable } as const;
 }
@@ -115,15 +156,24 @@ function ending(call: ModelCall, sent: Sent, response: ServerResponse) {
 function resolve(call: ModelCall) {
   const found = call.path.models.resolve(call.model);
   const { principal } = call.facts;
-  if (!found) throw new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Invalid model name passed in model=${call.model.slice(0, 128)}. Call /v1/models to see what is offered.`, { param: 'model' });
+  if (!found)
+    throw new RutterError(
+      'ERR_REQUEST_UNKNOWN_MODEL',
+      `Invalid model name passed in model=${call.model.slice(0, 128)}. Call /v1/models to see what is offered.`,
+      { param: 'model' },
+    );
   if (principal.models && !mayCall(principal.models, call.model) && !mayCall(principal.models, found.group.name)) {
-    throw new RutterError('ERR_REQUEST_FORBIDDEN', `This key may not call model ${call.model.slice(0, 128)}.`, { param: 'model' });
+    throw new RutterError('ERR_REQUEST_FORBIDDEN', `This key may not call model ${call.model.slice(0, 128)}.`, {
+      param: 'model',
+    });
   }
   call.facts.group = found.group.name;
   return found;
 }
 
-const mayCall = (models: readonly string[], name: string) => models.length === 0 || models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
+const mayCall = (models: readonly string[], name: string) =>
+  models.length === 0 ||
+  models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
 
 /** Closes the upstream at once, or lets it run on where the vendor bills the whole reply anyway. */
 function clientLeft(call: ModelCall): void {

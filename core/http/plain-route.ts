@@ -11,9 +11,11 @@ import {
 } from '@rutter/plugin-sdk';
 import type { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
+import { checkJsonType } from './body-type.ts';
 import { sendError } from './envelope.ts';
+import { parseJsonBody } from './json-body.ts';
 import { formParts } from './multipart.ts';
-import { readBody, streamBody } from './read-body.ts';
+import { discardRest, readBody, streamBody } from './read-body.ts';
 import { faultOf } from './route-fault.ts';
 
 export interface PlainExchange {
@@ -46,7 +48,7 @@ export async function servePlainRoute(exchange: PlainExchange): Promise<void> {
   } catch (thrown) {
     if (!facts.aborted) faultOf(exchange.path, exchange.owner, thrown);
     sendError(response, RutterError.from(thrown, 'ERR_PLUGIN_FAILED'), facts.id);
-    if (!request.complete) request.unpipe().resume();
+    discardRest(request, exchange.path.configuration.kernel.bodyTimeoutMs);
   } finally {
     exchange.path.active.delete(facts);
   }
@@ -59,25 +61,16 @@ async function routeRequest(exchange: PlainExchange): Promise<RouteRequest> {
   const limits = { maxBytes, timeoutMs: kernel.bodyTimeoutMs };
   const common = { method: facts.method, path: facts.path, params, query, headers: facts.headers, context: facts };
   if (route.mode !== 'json') return { ...common, body: streamBody(request, limits), json: undefined };
-  const bytes =
-    request.method === 'GET' || request.method === 'HEAD' ? Buffer.alloc(0) : await readBody(request, limits);
-  return { ...common, body: once(bytes), json: bytes.length === 0 ? undefined : parse(bytes) };
+  if (request.method === 'GET' || request.method === 'HEAD') return { ...common, body: once(none), json: undefined };
+  checkJsonType(request.headers);
+  const bytes = await readBody(request, limits);
+  return { ...common, body: once(bytes), json: bytes.length === 0 ? undefined : parseJsonBody(bytes) };
 }
+
+const none = Buffer.alloc(0);
 
 async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
-}
-
-function parse(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw new RutterError(
-      'ERR_REQUEST_INVALID',
-      `The body is not valid JSON: ${(error as Error).message.slice(0, 160)}.`,
-      { cause: error },
-    );
-  }
 }
 
 async function sendReply(response: ServerResponse, reply: RouteReply, facts: Facts, isHead: boolean): Promise<void> {

@@ -30,12 +30,20 @@ export class RouteTable {
     for (const one of mounted) {
       const { method, path } = one.route;
       if (path.includes(':') || path.includes('*')) {
-        this.#router.register(path.replace(/\*(\w+)$/, '{*$1}'), [method], [(ctx: Context) => void ((ctx.state as { found?: MountedRoute }).found = one)] as never);
+        this.#router.register(path.replace(/\*(\w+)$/, '{*$1}'), [method], [
+          (ctx: Context) => {
+            (ctx.state as { found?: MountedRoute }).found = one;
+          },
+        ] as never);
         continue;
       }
       const key = `${method} ${path}`;
       const other = this.#plain.get(key);
-      if (other) throw new RutterError('ERR_CONFIG_CONFLICT', `Both ${other.owner} and ${one.owner} offer ${key}; expected one of them.`);
+      if (other)
+        throw new RutterError(
+          'ERR_CONFIG_CONFLICT',
+          `Both ${other.owner} and ${one.owner} offer ${key}; expected one of them.`,
+        );
       this.#plain.set(key, { ...one, params: none });
       this.#paths.add(path);
     }
@@ -43,7 +51,8 @@ export class RouteTable {
 
   /** Throws ERR_REQUEST_NOT_FOUND, or ERR_REQUEST_METHOD where the path exists. */
   find(method: string, path: string): FoundRoute {
-    const plain = this.#plain.get(`${method} ${path}`) ?? (method === 'HEAD' ? this.#plain.get(`GET ${path}`) : undefined);
+    const plain =
+      this.#plain.get(`${method} ${path}`) ?? (method === 'HEAD' ? this.#plain.get(`GET ${path}`) : undefined);
     if (plain) return plain;
     const matched = this.#router.match(path, method);
     const layer = matched.pathAndMethod[0];
@@ -54,13 +63,34 @@ export class RouteTable {
       if (probe.state.found) return { ...probe.state.found, params };
     }
     const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : undefined;
-    if (trimmed && this.#plain.has(`${method} ${trimmed}`)) return this.#plain.get(`${method} ${trimmed}`) as FoundRoute;
-    if (this.#paths.has(path) || matched.path.length > 0) throw new RutterError('ERR_REQUEST_METHOD', `${method} is not offered at ${path.slice(0, 256)}.`);
+    if (trimmed && this.#plain.has(`${method} ${trimmed}`))
+      return this.#plain.get(`${method} ${trimmed}`) as FoundRoute;
+    if (this.#paths.has(path) || matched.path.length > 0)
+      throw notOffered(method, path, this.#methodsAt(path, matched.path));
     throw new RutterError('ERR_REQUEST_NOT_FOUND', `Nothing is served at ${method} ${path.slice(0, 256)}.`);
+  }
+
+  #methodsAt(path: string, layers: readonly { readonly methods: readonly string[] }[]): string {
+    const methods = new Set(layers.flatMap((layer) => layer.methods));
+    for (const { route } of this.#mounted) if (route.path === path) methods.add(route.method);
+    if (methods.has('GET')) methods.add('HEAD');
+    return [...methods].sort().join(', ');
   }
 
   /** Every route with its permission, for `GET /routes` and the authorisation tests. */
   list(): readonly { method: string; path: string; mode: string; permission: string; owner: string }[] {
-    return this.#mounted.map(({ route, owner }) => ({ method: route.method, path: route.path, mode: route.mode, permission: route.permission, owner }));
+    return this.#mounted.map(({ route, owner }) => ({
+      method: route.method,
+      path: route.path,
+      mode: route.mode,
+      permission: route.permission,
+      owner,
+    }));
   }
 }
+
+/** RFC 9110 §15.5.6: a 405 says what would have been right. */
+const notOffered = (method: string, path: string, allow: string) =>
+  new RutterError('ERR_REQUEST_METHOD', `${method} is not offered at ${path.slice(0, 256)}; expected ${allow}.`, {
+    headers: { allow },
+  });

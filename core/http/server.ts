@@ -2,12 +2,16 @@
  * The listening server: limits of the HTTP parser, WebSocket upgrades, and
  * the way it stops: no new connections, streams to their end, then gone.
  */
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { RutterError } from '@rutter/plugin-sdk';
-import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
+import { mostHeaders } from './check-head.ts';
 import { drain } from './drain.ts';
+import { sendError } from './envelope.ts';
+import { discardRest } from './read-body.ts';
+import { maxHeadBytes, refuse, sendRefusal } from './refuse.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -18,14 +22,21 @@ export interface ListenOptions {
 }
 
 const parserOptions = {
-  maxHeaderSize: 32 * 1024,
+  maxHeaderSize: maxHeadBytes,
   // Slow heads end here; bodies have a deadline of their own.
   headersTimeout: 20_000,
   requestTimeout: 0,
   keepAliveTimeout: 75_000,
-  connectionsCheckingInterval: 5_000,
+  connectionsCheckingInterval: 1_000,
   noDelay: true,
+  insecureHTTPParser: false,
+  // Node's own refusal has no body; see check-head.ts.
+  requireHostHeader: false,
+  // Offers of other protocols, such as h2c, are left aside, as RFC 9110 §7.8 has it.
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 };
+/** As long as for a head: until then a connection has shown nothing of what it wants. */
+const handshakeTimeout = 20_000;
 
 export interface GatewayServer {
   readonly port: number;
@@ -41,9 +52,22 @@ export interface ServerHandlers {
 }
 
 export async function listen(options: ListenOptions, handlers: ServerHandlers): Promise<GatewayServer> {
-  const server: Server = options.tls ? createTlsServer({ ...parserOptions, ...options.tls }) : createServer(parserOptions);
-  server.maxHeadersCount = 200;
-  server.on('request', handlers.request).on('upgrade', handlers.upgrade).on('clientError', refuse);
+  const server: Server = options.tls
+    ? createTlsServer({ ...parserOptions, handshakeTimeout, ...options.tls })
+    : createServer(parserOptions);
+  server.maxHeadersCount = mostHeaders + 1;
+  const begun = new WeakMap<Socket, ServerResponse>();
+  server.on('request', (request, response) => {
+    begun.set(request.socket, response);
+    handlers.request(request, response);
+  });
+  server.on('upgrade', handlers.upgrade);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, begun.get(socket)));
+  server.on('connect', (_request, socket: Socket) => sendRefusal(socket, noProxy));
+  server.on('checkExpectation', (request, response) => {
+    sendError(response, unknownExpectation(request.headers.expect), randomUUID());
+    discardRest(request, 0);
+  });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -51,10 +75,13 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port: options.port, host: options.host, backlog: 4096, ...(options.isShared ? { reusePort: true } : {}) }, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    server.listen(
+      { port: options.port, host: options.host, backlog: 4096, ...(options.isShared ? { reusePort: true } : {}) },
+      () => {
+        server.off('error', reject);
+        resolve();
+      },
+    );
   });
   const address = server.address();
   return {
@@ -63,18 +90,13 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
   };
 }
 
-/** What the parser refuses: bad syntax, smuggled lengths, too much head. The caller still gets an envelope. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const [status, found] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ([431, new RutterError('ERR_REQUEST_TOO_LARGE', 'The request head is larger than 32 KiB.', { status: 431 })] as const)
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ([408, new RutterError('ERR_REQUEST_TIMEOUT', 'The request head did not arrive in time.')] as const)
-        : ([400, new RutterError('ERR_REQUEST_INVALID', 'The request is not valid HTTP/1.1.')] as const);
-  const body = JSON.stringify(openAiErrorEnvelope(found));
-  socket.end(`HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : status === 408 ? 'Request Timeout' : 'Request Header Fields Too Large'}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-}
+const noProxy = new RutterError('ERR_REQUEST_METHOD', 'CONNECT is not offered: this is no proxy.', {
+  headers: { allow: 'GET, HEAD, POST' },
+});
+
+const unknownExpectation = (found = '') =>
+  new RutterError(
+    'ERR_REQUEST_INVALID',
+    `Expect is ${JSON.stringify(found.slice(0, 64))}; expected 100-continue or nothing.`,
+    { status: 417 },
+  );

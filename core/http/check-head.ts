@@ -1,0 +1,46 @@
+/**
+ * What the HTTP parser lets through and no two servers read alike (RFC 9112):
+ * hosts, versions, transfer codings, targets with a scheme.
+ */
+import type { IncomingMessage } from 'node:http';
+import { RutterError } from '@rutter/plugin-sdk';
+
+/** More headers are refused; the parser alone would leave the rest out without a word. */
+export const mostHeaders = 200;
+
+const invalid = (message: string) => new RutterError('ERR_REQUEST_INVALID', message);
+
+/** Throws ERR_REQUEST_INVALID, or ERR_REQUEST_TOO_LARGE for too many headers. */
+export function checkHead({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
+  if (rawHeaders.length > 2 * mostHeaders) {
+    throw new RutterError(
+      'ERR_REQUEST_TOO_LARGE',
+      `The request has more than ${mostHeaders} headers; expected at most that many.`,
+      { status: 431 },
+    );
+  }
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    throw invalid(`The request line says HTTP/${httpVersion}; expected HTTP/1.1.`);
+  const hosts = countHosts(rawHeaders);
+  if (hosts > 1) throw invalid(`The request has ${hosts} Host headers; expected one.`);
+  if (hosts === 0 && httpVersion === '1.1') throw invalid('The request has no Host header; expected one.');
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    throw invalid(`Transfer-Encoding is ${JSON.stringify(coding.slice(0, 64))}; expected "chunked" and nothing else.`);
+}
+
+function countHosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count;
+}
+
+/** Path and query of a request target, `http://host/path` included (RFC 9112 §3.2.2). */
+export function originForm(target: string): string {
+  if (target.startsWith('/') || !/^https?:\/\//i.test(target)) return target;
+  const start = target.indexOf('/', 8);
+  return start < 0 ? '/' : target.slice(start);
+}

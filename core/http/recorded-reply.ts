@@ -1,0 +1,37 @@
+/** A reply as it went out, kept to be sent once more. */
+import type { ServerResponse } from 'node:http';
+
+export interface RecordedReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+const mostBytes = 1024 * 1024;
+
+/** Reads along with what is written; gives the reply afterwards, undefined when it was too large. */
+export function recordReply(response: ServerResponse): () => RecordedReply | undefined {
+  const parts: Buffer[] = [];
+  let length = 0;
+  let headers: Record<string, string> = {};
+  const keep = (chunk: unknown) => {
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
+    length += Buffer.byteLength(chunk);
+    if (length <= mostBytes) parts.push(Buffer.from(chunk as string));
+    else parts.length = 0;
+  };
+  const { write, end, writeHead } = response;
+  response.writeHead = ((status: number, own: Record<string, string>) => {
+    headers = own;
+    return writeHead.call(response, status, own);
+  }) as ServerResponse['writeHead'];
+  response.write = ((chunk: unknown, ...rest: never[]) => {
+    keep(chunk);
+    return write.call(response, chunk, ...(rest as [never]));
+  }) as ServerResponse['write'];
+  response.end = ((chunk: unknown, ...rest: never[]) => {
+    keep(chunk);
+    return end.call(response, chunk, ...(rest as [never]));
+  }) as ServerResponse['end'];
+  return () => (length > mostBytes ? undefined : { status: response.statusCode, headers, body: Buffer.concat(parts) });
+}
