@@ -1,18 +1,10 @@
 /** The HTTP edge: the Koa application, WebSockets, and the listening server. */
 import type { Log } from '@rutter/plugin-sdk';
-import type { RequestPath } from '../pipeline/path.ts';
-import type { Lease } from '../plugins/types.ts';
 import { createApp } from './app.ts';
+import type { Holdable } from './holdable.ts';
 import { IdempotentReplies } from './idempotency.ts';
-import type { RouteTable } from './routes.ts';
 import { type GatewayServer, type ListenOptions, listen } from './server.ts';
 import { Upgrades } from './upgrade.ts';
-
-/** A generation as requests hold it. */
-export interface Holdable {
-  readonly path: { readonly path: RequestPath; readonly routes: RouteTable };
-  lease(): Lease;
-}
 
 export class Gateway {
   readonly #current: () => Holdable;
@@ -33,11 +25,20 @@ export class Gateway {
 
   /** The port it listens on. */
   async listen(options: ListenOptions): Promise<number> {
-    const { app, admission } = createApp({ current: this.#current, isDraining: () => this.#isDraining, idempotency: new IdempotentReplies(), log: this.#log });
+    const { app, admission } = createApp({
+      current: this.#current,
+      isDraining: () => this.#isDraining,
+      idempotency: new IdempotentReplies(),
+      log: this.#log,
+    });
     const upgrades = new Upgrades(this.#current);
     this.#upgrades = upgrades;
     this.#active = () => admission.active + upgrades.active;
-    this.#server = await listen(options, { request: app.callback(), upgrade: (request, socket, head) => void upgrades.accept(request, socket, head), active: () => this.#active() });
+    this.#server = await listen(options, {
+      request: app.callback(),
+      upgrade: (request, socket, head) => void upgrades.accept(request, socket, head),
+      active: () => this.#active(),
+    });
     return this.#server.port;
   }
 

@@ -7,7 +7,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { exposed } from './envelope.ts';
-import type { Holdable } from './gateway.ts';
+import type { Holdable } from './holdable.ts';
 import { identify, permit } from './identify.ts';
 import { faultOf } from './route-fault.ts';
 import { SocketMessages } from './socket-messages.ts';
