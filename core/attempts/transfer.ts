@@ -55,6 +55,8 @@ export interface TransferPlan {
 }
 
 const errorBodyBytes = 256 * 1024;
+/** How long the connection behind a whole stream is waited for: usage may come late, an end may never come. */
+const behindWholeMs = 5000;
 
 export class Transfer implements ExchangeListener, Watched {
   readonly ready: Promise<void>;
@@ -80,7 +82,9 @@ export class Transfer implements ExchangeListener, Watched {
   #isCollecting = false;
   #isReady = false;
   #isOver = false;
-  #isComplete = false;
+  /** Choices that have begun and not ended. */
+  readonly #open = new Set<number>();
+  #hasEnded = false;
   #isPaused = false;
   #collected = 0;
   #eventUsage: Usage | undefined;
@@ -167,9 +171,16 @@ export class Transfer implements ExchangeListener, Watched {
   check(now: number): void {
     if (now < this.#dueAt && now < this.#totalDueAt) return;
     const { timers } = this.#plan;
-    if (now >= this.#totalDueAt) return this.abort(timeout(`no complete reply within ${timers.totalMs} ms`));
-    if (this.#isReady) return this.abort(timeout(`the stream fell silent for ${timers.betweenMs} ms`));
-    this.abort(timeout(`no first content within ${timers.firstContentMs} ms`));
+    if (this.#isWhole) this.#endWhole();
+    else if (now >= this.#totalDueAt) this.abort(timeout(`no complete reply within ${timers.totalMs} ms`));
+    else if (this.#isReady) this.abort(timeout(`the stream fell silent for ${timers.betweenMs} ms`));
+    else this.abort(timeout(`no first content within ${timers.firstContentMs} ms`));
+  }
+
+  /** The vendor said all and keeps the connection open: nobody waits for it. */
+  #endWhole(): void {
+    this.onEnd();
+    this.#exchange?.abort(timeout('the connection was kept open behind a whole reply'));
   }
 
   onHead(status: number, headers: Readonly<Record<string, string>>): void {
@@ -208,6 +219,11 @@ export class Transfer implements ExchangeListener, Watched {
 
   onError(error: Error): void {
     if (this.#isOver) return;
+    // A reply that has come whole has lost nothing with its connection.
+    if (this.#isWhole) {
+      this.onEnd();
+      return;
+    }
     const cause = RutterError.from(error, 'ERR_PROVIDER_CONNECTION');
     this.#over(
       this.#isReady
@@ -232,25 +248,33 @@ export class Transfer implements ExchangeListener, Watched {
   }
 
   #take(events: readonly ChatEvent[]): void {
+    this.#arrived(this.#follow(events));
+    this.#give(events);
+  }
+
+  /** Takes down what the events tell; true when the model has said something, or ended. */
+  #follow(events: readonly ChatEvent[]): boolean {
     let hasContent = false;
     for (const event of events) {
       if (event.type === 'usage') this.#eventUsage = event;
       else if (event.type === 'end') {
-        this.#isComplete = true;
+        this.#hasEnded = true;
+        this.#open.delete(event.choice ?? 0);
         hasContent = true;
       } else if (event.type !== 'start' && event.type !== 'other') {
+        this.#open.add(event.choice ?? 0);
         hasContent = true;
         if ('text' in event) this.#eventLength += event.text.length;
         else if ('arguments' in event) this.#eventLength += event.arguments?.length ?? 0;
       }
     }
-    this.#arrived(hasContent);
-    this.#give(events);
+    return hasContent;
   }
 
   #arrived(hasContent: boolean): void {
     if (!hasContent) return;
-    this.#dueAt = this.#watchdog.now + this.#plan.timers.betweenMs;
+    const { betweenMs } = this.#plan.timers;
+    this.#dueAt = this.#watchdog.now + (this.#isWhole ? Math.min(betweenMs, behindWholeMs) : betweenMs);
     if (this.#isReady) return;
     this.firstContentAt = performance.now();
     this.#isReady = true;
@@ -269,7 +293,10 @@ export class Transfer implements ExchangeListener, Watched {
     if (this.status >= 300) throw this.#plan.failure(this.status, body.toString('utf8'), this.headers);
     this.firstContentAt = performance.now();
     const { relay, stream, decode } = this.#plan;
-    if (stream) return this.#streamed(body);
+    if (stream) {
+      this.#streamed(body);
+      return;
+    }
     this.decoded = decode?.(body);
     this.body = relay ? asBuffer(relay.whole(body)) : body;
   }
@@ -286,12 +313,28 @@ export class Transfer implements ExchangeListener, Watched {
     if (this.#plan.relay) {
       const rest = this.#plan.relay.finish();
       if (rest) this.#give(rest);
-    } else {
-      this.#translate((this.#frames as FrameReader).finish());
-      if (!this.#isComplete)
-        throw new RutterError('ERR_PROVIDER_STREAM', 'The vendor ended the stream before the reply was complete.');
-    }
+    } else this.#finishFrames(this.#frames as FrameReader);
     this.#arrived(true);
+  }
+
+  /** A frame that lacks its end counts where it makes the reply complete, as half of anything else does not. */
+  #finishFrames(frames: FrameReader): void {
+    const wasComplete = this.#isWhole;
+    try {
+      const events = frames.finish().flatMap((frame) => this.#plan.reader?.(frame) ?? []);
+      this.#follow(events);
+      if (!this.#isWhole) throw incomplete();
+      if (events.length > 0) this.#give(events);
+    } catch (error) {
+      if (wasComplete) return;
+      // Half a frame looks like garbage.
+      throw RutterError.is(error) && error.code === 'ERR_PROVIDER_MALFORMED' ? incomplete(error) : error;
+    }
+  }
+
+  /** Whether a stream lacks nothing that its reader wants: every choice that began has ended. */
+  get #isWhole(): boolean {
+    return this.#plan.stream && (this.#plan.relay?.isComplete ?? (this.#hasEnded && this.#open.size === 0));
   }
 
   #over(error: RutterError | undefined): void {
@@ -309,6 +352,9 @@ export class Transfer implements ExchangeListener, Watched {
     this.#onOver?.();
   }
 }
+
+const incomplete = (cause?: unknown) =>
+  new RutterError('ERR_PROVIDER_STREAM', 'The vendor ended the stream before the reply was complete.', { cause });
 
 const timeout = (what: string) => new RutterError('ERR_PROVIDER_TIMEOUT', `The vendor was too slow: ${what}.`);
 

@@ -154,6 +154,15 @@ describe('a relayed stream', () => {
     expect(Buffer.from(relay.finish()!).toString()).toBe('data: [DONE]\n\n');
   });
 
+  it('sends on no event without data, which clients would try to parse', () => {
+    const empty = 'data:\n\n';
+    expect(run([bytes(`${opening}${empty}${chunk({ content: 'a' }, 'stop')}${empty}data: [DONE]\n\n`)]).text).toBe(
+      renamed(`${opening}${chunk({ content: 'a' }, 'stop')}data: [DONE]\n\n`),
+    );
+    const cut = `${chunk({ content: 'a' }, 'stop')}data: `;
+    expect(run([bytes(cut)]).text).toBe(renamed(`${chunk({ content: 'a' }, 'stop')}data: [DONE]\n\n`));
+  });
+
   it('sends on a last event that lacks only its blank line', () => {
     const { text } = run([bytes(`${chunk({ content: 'a' }, 'stop')}data: [DONE]`)]);
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true);

@@ -165,7 +165,8 @@ export class OpenAiRelay implements Relay {
   }
 
   #broken(data: Buffer, from: number, to: number): Verdict {
-    if (from === to) return 'keep';
+    // Clients parse whatever data they are given, also none.
+    if (from === to) return 'drop';
     const text = data.toString('utf8', from, Math.min(to, from + 2000));
     this.failure = this.#lines.event === 'error' ? innerFailure({ message: text }) : malformed(text, 'a chunk in JSON');
     return 'stop';

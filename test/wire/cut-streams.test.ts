@@ -1,0 +1,236 @@
+/**
+ * Streams of both vendors cut after every one of their bytes.
+ *
+ * Before the first content nobody has been told anything: another try, or a
+ * fallback, gives a whole reply. After it the client has read a part, which
+ * stays a part: one error follows, and no `[DONE]`. Once the model has
+ * finished nothing is missing, and the loss of the connection is no failure.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Gateway,
+  readEvents,
+  startGateway,
+  startVendor,
+  type Vendor,
+  type VendorHandler,
+  within,
+} from '../support/index.ts';
+import { anthropicEvents } from './anthropic-side.ts';
+import { openAiEvents } from './openai-side.ts';
+import { tokens } from './scenarios.ts';
+import { type Fields, fieldsOf, listOf, type Truth } from './truth.ts';
+import { anthropicDeployment, openAiEntry } from './vendors.ts';
+
+const truth: Truth = {
+  reasoning: 'Hm…',
+  text: 'ñ🧭',
+  calls: [{ id: 'call_a', name: 'look', input: { é: 1 } }],
+  finish: 'tool_calls',
+  tokens,
+};
+
+/** A cut is made on the first try of a model named `MANNER-BYTES`; any other is answered whole. */
+const cutName = /^(reset|end)-(\d+)$/;
+
+interface Piece {
+  readonly text: string;
+  readonly isContent: boolean;
+  readonly isFinish: boolean;
+}
+
+const dataOf = (text: string): Fields => {
+  const [event] = readEvents(text);
+  return event?.data.startsWith('{') ? (JSON.parse(event.data) as Fields) : {};
+};
+
+function openAiPiece(text: string): Piece {
+  const [choice = {}] = listOf(dataOf(text).choices);
+  const { content, reasoning_content: reasoning, tool_calls: calls } = fieldsOf(choice.delta ?? {});
+  return {
+    text,
+    isContent: Boolean(content || reasoning || calls),
+    isFinish: typeof choice.finish_reason === 'string',
+  };
+}
+
+function anthropicPiece(text: string): Piece {
+  const { type, delta, content_block: block } = dataOf(text);
+  const { text: words, thinking } = fieldsOf(delta ?? {});
+  const isContent = Boolean(words || thinking) || fieldsOf(block ?? {}).type === 'tool_use';
+  return { text, isContent, isFinish: type === 'message_delta' };
+}
+
+const dialects = {
+  OpenAI: {
+    prefix: 'oa',
+    pieces: [...openAiEvents(truth, 'm', true)].map(openAiPiece),
+  },
+  Anthropic: {
+    prefix: 'an',
+    pieces: [...anthropicEvents(truth, { model: 'm' })].map(anthropicPiece),
+  },
+} as const;
+
+/** The events that have come whole. At a proper end one that closes the reply may lack the empty line after it. */
+function wholeEvents(pieces: readonly Piece[], bytes: number, manner: 'reset' | 'end'): readonly Piece[] {
+  const whole: Piece[] = [];
+  let sum = 0;
+  for (const piece of pieces) {
+    sum += Buffer.byteLength(piece.text);
+    const closes = piece.isFinish || whole.some(({ isFinish }) => isFinish);
+    if (sum > bytes + (manner === 'end' && closes ? 2 : 0)) break;
+    whole.push(piece);
+  }
+  return whole;
+}
+
+const sizeOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+
+/** Requests of each vendor, by model. */
+const tries = { oa: new Map<string, number>(), an: new Map<string, number>() };
+
+const cutting =
+  ({ prefix, pieces }: (typeof dialects)[keyof typeof dialects]): VendorHandler =>
+  async ({ request, response, socket }) => {
+    const model = String(request.json?.model);
+    const [, manner, bytes] = cutName.exec(model) ?? [];
+    const text = Buffer.from(pieces.map((piece) => piece.text).join(''));
+    const count = (tries[prefix].get(model) ?? 0) + 1;
+    tries[prefix].set(model, count);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.flushHeaders();
+    const part = text.subarray(0, bytes === undefined || count > 1 ? text.length : Number(bytes));
+    if (part.length > 0) await new Promise((resolve) => response.write(part, resolve));
+    if (manner === 'reset' && count === 1) socket.destroy();
+    else response.end();
+  };
+
+let gateway: Gateway;
+let vendors: Vendor[];
+
+beforeAll(async () => {
+  vendors = await Promise.all([startVendor(cutting(dialects.OpenAI)), startVendor(cutting(dialects.Anthropic))]);
+  const [openAi, anthropic] = vendors as [Vendor, Vendor];
+  gateway = await startGateway({
+    config: {
+      model_list: [
+        // Twice the same: a group of two tries again at once.
+        ...[1, 2].map(() => openAiEntry('oa/reset-*', openAi, 'reset-*')),
+        ...[1, 2].map(() => anthropicDeployment('an/reset-*', anthropic, 'reset-*')),
+        openAiEntry('oa/end-*', openAi, 'end-*', { num_retries: 0 }),
+        anthropicDeployment('an/end-*', anthropic, 'end-*', { num_retries: 0 }),
+        openAiEntry('oa/whole', openAi, 'whole'),
+        anthropicDeployment('an/whole', anthropic, 'whole'),
+      ],
+      router_settings: { num_retries: 2, disable_cooldowns: true },
+      general_settings: { retry_budget: 100 },
+    },
+  });
+});
+afterAll(() => gateway?.stop());
+
+interface Read {
+  readonly status: number;
+  /** The chunks, without what differs from request to request. */
+  readonly chunks: readonly string[];
+  readonly errors: readonly Fields[];
+  readonly isDone: boolean;
+  readonly fallbacks: string | null;
+  readonly retries: string | null;
+}
+
+async function read(model: string, fallback: string): Promise<Read> {
+  const body = {
+    model,
+    messages: [{ role: 'user', content: 'Go.' }],
+    stream: true,
+    stream_options: { include_usage: true },
+    fallbacks: [fallback],
+  };
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const datas = readEvents(await response.text()).map(({ data }) => data);
+  const objects = datas.filter((data) => data !== '[DONE]').map((data) => JSON.parse(data) as Fields);
+  const isDone = datas.includes('[DONE]');
+  if (isDone) expect(datas.at(-1)).toBe('[DONE]');
+  return {
+    status: response.status,
+    chunks: objects
+      .filter(({ error }) => error === undefined)
+      .map(({ choices, usage }) => JSON.stringify({ choices, usage })),
+    errors: objects.filter(({ error }) => error !== undefined).map(({ error }) => fieldsOf(error)),
+    isDone,
+    fallbacks: response.headers.get('x-litellm-attempted-fallbacks'),
+    retries: response.headers.get('x-litellm-attempted-retries'),
+  };
+}
+
+/** Runs so many at once that the machine is busy, and no more. */
+async function each<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items.values();
+  await Promise.all(
+    Array.from({ length: 24 }, async () => {
+      for (const item of waiting) await run(item);
+    }),
+  );
+}
+
+describe.each(Object.entries(dialects))('a stream of %s', (_name, { prefix, pieces }) => {
+  const everyByte = Array.from({ length: sizeOf(pieces) }, (_, bytes) => bytes);
+  const borders = pieces.map((_, index) => sizeOf(pieces.slice(0, index)));
+  // What is lost is the same in both manners; how it ends differs at the borders of events.
+  const nearBorders = everyByte.filter((bytes) => bytes % 5 === 0 || borders.some((at) => Math.abs(at - bytes) < 5));
+
+  it.each([
+    { manner: 'reset' as const, how: 'loses its connection', offsets: everyByte },
+    { manner: 'end' as const, how: 'is ended', offsets: nearBorders },
+  ])(
+    'is mended, or ends in one error, after whichever byte it $how',
+    async ({ manner, offsets }) => {
+      const whole = await read(`${prefix}/whole`, 'none');
+      expect(whole).toMatchObject({ status: 200, isDone: true, errors: [] });
+      expect(whole.chunks.length).toBeGreaterThan(7);
+      const seen = { mended: 0, broken: 0, complete: 0 };
+
+      await each(offsets, async (bytes) => {
+        const model = `${manner}-${bytes}`;
+        const where = `${model} of ${prefix}`;
+        const got = await within(where, read(`${prefix}/${model}`, `${prefix}/whole`), 20_000);
+        const sent = wholeEvents(pieces, bytes, manner);
+        expect(got.status, where).toBe(200);
+        expect(whole.chunks.slice(0, got.chunks.length), where).toEqual(got.chunks);
+        if (sent.some(({ isFinish }) => isFinish)) {
+          seen.complete++;
+          expect(got, where).toMatchObject({ isDone: true, errors: [] });
+          // Only the usage that comes behind the finish may be missing.
+          expect(whole.chunks.length - got.chunks.length, where).toBeLessThanOrEqual(1);
+        } else if (sent.some(({ isContent }) => isContent)) {
+          seen.broken++;
+          expect(got.isDone, where).toBe(false);
+          expect(got.errors, where).toEqual([
+            expect.objectContaining({ rutter_code: 'ERR_PROVIDER_STREAM', code: '502' }),
+          ]);
+          expect(got.chunks.length, where).toBeGreaterThan(0);
+          expect(tries[prefix].get(model), where).toBe(1);
+        } else {
+          seen.mended++;
+          expect(got, where).toMatchObject({ isDone: true, errors: [] });
+          expect(got.chunks.length, where).toBe(whole.chunks.length);
+          expect([got.retries, got.fallbacks], where).toEqual(manner === 'reset' ? ['1', '0'] : ['0', '1']);
+        }
+      });
+      for (const [kind, count] of Object.entries(seen)) expect(count, kind).toBeGreaterThan(10);
+    },
+    60_000,
+  );
+});
+
+it('leaves no call running behind it', async () => {
+  const all = vendors.flatMap(({ requests }) => requests.map(({ closed }) => closed));
+  await within('the last answers to end', Promise.all(all));
+  expect(all.length).toBeGreaterThan(2_000);
+});
