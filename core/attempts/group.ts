@@ -4,6 +4,7 @@
  */
 import { type ChatRequest, RutterError, type Usage } from '@rutter/plugin-sdk';
 import { estimatedTokens, totalTokens } from '../pipeline/cost.ts';
+import type { Selector } from '../pipeline/hooks.ts';
 import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import type { Served } from '../pipeline/served.ts';
@@ -40,7 +41,8 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
       // A retry that finds nobody healthy reports what went wrong, not that nobody is left.
       throw last ?? error;
     }
-    const target = await choose(call, group, targets, tried, options.among);
+    const choice = choose(call, group, targets, tried, options.among);
+    const target = choice instanceof Promise ? await choice : choice;
     call.maxRetries =
       target.settings.numRetries ?? call.controls.numRetries ?? call.path.configuration.router.numRetries;
     try {
@@ -60,13 +62,14 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
   }
 }
 
-async function choose(
+/** A promise only where a strategy prepares features. */
+function choose(
   call: ModelCall,
   group: Group,
   targets: readonly Target[],
   tried: ReadonlySet<Target> | undefined,
   among: readonly Target[] | undefined,
-): Promise<Target> {
+): Target | Promise<Target> {
   const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
   if (allowed.length === 0)
     throw new RutterError(
@@ -80,10 +83,19 @@ async function choose(
     return open[0] as Target;
   }
   const selector = call.path.selector(group);
-  if (open.length > 1) for (const instance of selector.preparers) await prepared(call, instance);
+  if (open.length > 1 && selector.preparers.length > 0) return preparedSelect(call, selector, open);
+  return select(call, selector, open);
+}
+
+function select(call: ModelCall, selector: Selector, open: readonly Target[]): Target {
   const { ranking, reason } = selector.select(call.facts, open);
   call.route = reason;
   return ranking[0] as Target;
+}
+
+async function preparedSelect(call: ModelCall, selector: Selector, open: readonly Target[]): Promise<Target> {
+  for (const instance of selector.preparers) await prepared(call, instance);
+  return select(call, selector, open);
 }
 
 async function prepared(

@@ -99,14 +99,9 @@ export async function sendWhole(call: ModelCall, served: Served, response: Serve
   if (served.kind === 'transfer' && served.form === 'bytes') {
     const { transfer } = served;
     const body = transfer.body ?? Buffer.alloc(0);
-    end(
-      response,
-      {
-        'content-type': transfer.headers['content-type'] ?? 'application/json',
-        ...replyHeaders(call, transfer.headers),
-      },
-      body,
-    );
+    const headers = replyHeaders(call, transfer.headers);
+    headers['content-type'] = transfer.headers['content-type'] ?? 'application/json';
+    end(response, headers, body);
     return { error: undefined };
   }
   const vendorHeaders = served.kind === 'transfer' ? served.transfer.headers : {};

@@ -15,6 +15,9 @@ const longestPrefix = 16;
 
 const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
 
+/** Beside the frozen objects, not in them. */
+const digests = new WeakMap<object, Buffer>();
+
 class OpaqueSecret implements Secret {
   readonly #value: string;
 
@@ -22,14 +25,25 @@ class OpaqueSecret implements Secret {
     this.#value = value;
   }
 
+  /** Computed once: a configured key is compared with every caller's. */
+  static hashed(secret: object): Buffer | undefined {
+    if (!(#value in secret)) return undefined;
+    let hashed = digests.get(secret);
+    if (!hashed) {
+      hashed = sha256(secret.#value);
+      digests.set(secret, hashed);
+    }
+    return hashed;
+  }
+
   static reveal(secret: object): string | undefined {
     return #value in secret ? secret.#value : undefined;
   }
 
   equals(other: Secret | string): boolean {
-    const text = typeof other === 'string' ? other : OpaqueSecret.reveal(other);
     // Digests are of one length whatever the values are, so that time tells nothing about either.
-    return text !== undefined && timingSafeEqual(sha256(this.#value), sha256(text));
+    const theirs = typeof other === 'string' ? sha256(other) : OpaqueSecret.hashed(other);
+    return theirs !== undefined && timingSafeEqual(OpaqueSecret.hashed(this) as Buffer, theirs);
   }
 
   digest(): string {

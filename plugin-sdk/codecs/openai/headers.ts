@@ -2,7 +2,8 @@
 import type { ReplySummary } from '../../contract/wire.ts';
 
 const maxLength = 1024;
-const invisible = /[^\x20-\x7e]/g;
+const invisible = /[^\x20-\x7e]/;
+const allInvisible = /[^\x20-\x7e]/g;
 
 /** An exact decimal of integer nano-dollars, `0.000123` for 123,000. */
 export function decimalUsd(nanoUsd: number): string {
@@ -15,7 +16,7 @@ export function decimalUsd(nanoUsd: number): string {
 /** Only visible ASCII may stand in a header; the rest becomes `?`. */
 const visible = (value: string): string => {
   const short = value.length > maxLength ? value.slice(0, maxLength) : value;
-  return invisible.test(short) ? short.replace(invisible, '?') : short;
+  return invisible.test(short) ? short.replace(allInvisible, '?') : short;
 };
 
 function withoutQuery(address: string): string {
@@ -25,36 +26,58 @@ function withoutQuery(address: string): string {
   return plain.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1');
 }
 
+/** Vendors send the same few names again and again. */
+const prefixed = new Map<string, string>();
+const mostPrefixed = 1000;
+
+function vendorName(name: string): string {
+  let found = prefixed.get(name);
+  if (found === undefined) {
+    found = `llm_provider-${name}`;
+    if (prefixed.size < mostPrefixed) prefixed.set(name, found);
+  }
+  return found;
+}
+
+const milliseconds = (ms: number) => String(Math.round(ms * 1000) / 1000);
+
+/** On every reply: plain assignments, and a check only of what may hold anything but visible ASCII. */
 export function writeHeaders(summary: ReplySummary): Record<string, string> {
-  const headers: Record<string, string> = {};
-  const add = (name: string, value: string | number | undefined) => {
-    if (value !== undefined && value !== '') headers[name] = typeof value === 'number' ? String(value) : visible(value);
-  };
-  const { deployment, context, vendorHeaders } = summary;
+  const { deployment, context, vendorHeaders, group } = summary;
   const cost = summary.cacheHit ? 0 : summary.costNanoUsd;
-  const usd = cost === undefined ? undefined : decimalUsd(cost);
-  add('x-litellm-call-id', context.id);
-  add('x-litellm-version', summary.version);
-  add('x-litellm-model-group', summary.group);
-  add('x-litellm-model-id', deployment?.id);
-  if (deployment?.apiBase !== undefined) add('x-litellm-model-api-base', withoutQuery(deployment.apiBase));
-  add('x-litellm-response-cost', usd);
-  add('x-litellm-response-duration-ms', Math.round(summary.durationMs * 1000) / 1000);
-  add('x-litellm-overhead-duration-ms', Math.round(summary.overheadMs * 1000) / 1000);
-  add('x-litellm-attempted-retries', summary.retries);
-  add('x-litellm-max-retries', summary.maxRetries);
-  add('x-litellm-attempted-fallbacks', summary.fallbacks);
-  add('x-litellm-max-fallbacks', summary.maxFallbacks);
-  if (summary.timeoutMs !== undefined) add('x-litellm-timeout', summary.timeoutMs / 1000);
-  add('x-rutter-route', summary.route);
-  add('x-rutter-deployment', deployment?.id);
-  add('x-rutter-provider', deployment?.provider);
-  add('x-rutter-attempts', summary.attempts.length);
-  add('x-rutter-cost', usd);
-  if (summary.cacheHit) add('x-rutter-cache', 'hit');
+  const headers: Record<string, string> = {
+    'x-litellm-call-id': context.id,
+    'x-litellm-version': summary.version,
+    'x-litellm-response-duration-ms': milliseconds(summary.durationMs),
+    'x-litellm-overhead-duration-ms': milliseconds(summary.overheadMs),
+    'x-litellm-attempted-retries': String(summary.retries),
+    'x-litellm-max-retries': String(summary.maxRetries),
+    'x-litellm-attempted-fallbacks': String(summary.fallbacks),
+    'x-litellm-max-fallbacks': String(summary.maxFallbacks),
+    'x-rutter-attempts': String(summary.attempts.length),
+  };
+  if (group !== '') headers['x-litellm-model-group'] = visible(group);
+  if (summary.route !== '') headers['x-rutter-route'] = visible(summary.route);
+  if (summary.timeoutMs !== undefined) headers['x-litellm-timeout'] = String(summary.timeoutMs / 1000);
+  if (summary.cacheHit) headers['x-rutter-cache'] = 'hit';
+  if (cost !== undefined) {
+    const usd = decimalUsd(cost);
+    headers['x-litellm-response-cost'] = usd;
+    headers['x-rutter-cost'] = usd;
+  }
+  if (deployment !== undefined) {
+    const id = visible(deployment.id);
+    headers['x-litellm-model-id'] = id;
+    headers['x-rutter-deployment'] = id;
+    headers['x-rutter-provider'] = visible(deployment.provider);
+    if (deployment.apiBase !== undefined) headers['x-litellm-model-api-base'] = visible(withoutQuery(deployment.apiBase));
+  }
   for (const name in vendorHeaders) {
-    add(`llm_provider-${name}`, vendorHeaders[name]);
-    if (name.startsWith('x-ratelimit-')) add(name, vendorHeaders[name]);
+    const value = vendorHeaders[name];
+    if (value === undefined || value === '') continue;
+    const safe = visible(value);
+    headers[vendorName(name)] = safe;
+    if (name.startsWith('x-ratelimit-')) headers[name] = safe;
   }
   return headers;
 }
