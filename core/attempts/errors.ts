@@ -1,12 +1,9 @@
 /**
  * Classes of errors: by status, by LiteLLM's names, and what each may cause.
  */
-import { type ErrorCode, type FailureReader, RutterError } from '@rutter/plugin-sdk';
+import { type FailureReader, RutterError } from '@rutter/plugin-sdk';
 import { retryAfterMs, statusCode } from '@rutter/plugin-sdk/codecs';
 import type { ErrorClass } from '../config/types.ts';
-
-/** A redirect or anything else below 400 is no reply one could read. */
-const codeOf = (status: number): ErrorCode => (status < 400 ? 'ERR_PROVIDER_MALFORMED' : statusCode(status));
 
 /** The error of a vendor's reply that is not a success. */
 export function vendorError(
@@ -15,15 +12,16 @@ export function vendorError(
   body: string,
   headers: Readonly<Record<string, string>>,
 ): RutterError {
-  const found = read?.(status, body, headers);
-  if (RutterError.is(found)) return found;
-  const code = found ?? codeOf(status);
-  const waitMs = retryAfterMs(headers);
-  if (status >= 300 && status < 400)
+  // Ahead of what the body says: whoever redirects may not be the vendor.
+  if (status < 400)
     return new RutterError(
-      code,
+      'ERR_PROVIDER_MALFORMED',
       `The vendor answered with a redirect (${status}); redirects are not followed with credentials.`,
     );
+  const found = read?.(status, body, headers);
+  if (RutterError.is(found)) return found;
+  const code = found ?? statusCode(status);
+  const waitMs = retryAfterMs(headers);
   return new RutterError(
     code,
     `The vendor answered ${status}: ${summary(body)}`,

@@ -15,6 +15,7 @@ import {
   type UpstreamRequest,
   type Usage,
 } from '@rutter/plugin-sdk';
+import { malformed } from '@rutter/plugin-sdk/codecs';
 import { editFields } from '../http/edit.ts';
 import { spanId, traceparent } from '../http/trace.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
@@ -22,8 +23,10 @@ import type { Target } from '../pipeline/models.ts';
 import type { TransferForm } from '../pipeline/served.ts';
 import type { CredentialLookup } from '../upstream/auth/authenticator.ts';
 import { vendorError } from './errors.ts';
+import { Scrubber } from './scrub.ts';
 import { simulate } from './simulate.ts';
-import { type Decoded, Transfer, type TransferPlan, type TransferTimers } from './transfer.ts';
+import { Transfer } from './transfer.ts';
+import type { Decoded, TransferPlan, TransferTimers } from './transfer-plan.ts';
 
 export interface Started {
   readonly transfer: Transfer;
@@ -43,7 +46,8 @@ interface Prepared {
   readonly dropped: readonly string[];
 }
 
-const replyBytes = 256 * 1024 * 1024;
+/** Of a stream; whole replies have a lower bound, see transfer.ts. */
+const streamBytes = 1024 * 1024 * 1024;
 
 export async function startTransfer(
   call: ModelCall,
@@ -69,6 +73,7 @@ export async function startTransfer(
       stream: prepared.stream,
       failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders),
       timers: timers(call, target),
+      scrubber: scrubberOf(target),
     },
     call.path.services.watchdog,
   );
@@ -76,15 +81,35 @@ export async function startTransfer(
   return { transfer, form: prepared.form };
 }
 
+const scrubbers = new WeakMap<Target, Scrubber>();
+
+function scrubberOf(target: Target): Scrubber {
+  let scrubber = scrubbers.get(target);
+  if (!scrubber) {
+    scrubber = new Scrubber(target.settings);
+    scrubbers.set(target, scrubber);
+  }
+  return scrubber;
+}
+
 /** A body that is not JSON, or not what the codec knows, is the vendor's fault. */
 function decoder<T>(read: (body: never) => T): (body: Buffer) => T {
   return (body) => {
+    const parsed = parseJson(body);
     try {
-      return read(JSON.parse(body.toString('utf8')) as never);
+      return read(parsed as never);
     } catch (error) {
       throw RutterError.from(error, 'ERR_PROVIDER_MALFORMED', 'The vendor sent a reply that cannot be read.');
     }
   };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    throw malformed(body.toString('utf8', 0, 300), 'JSON');
+  }
 }
 
 function send(
@@ -107,7 +132,7 @@ function send(
   }
   const { kernel } = call.path.configuration;
   const exchange = call.path.services.upstream.exchange(
-    { ...request, connectTimeoutMs: kernel.connectTimeoutMs, maxReplyBytes: replyBytes, guarded: false },
+    { ...request, connectTimeoutMs: kernel.connectTimeoutMs, maxReplyBytes: streamBytes, guarded: false },
     transfer,
   );
   transfer.attach(exchange);

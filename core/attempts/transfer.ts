@@ -6,55 +6,20 @@
  * tried. Afterwards a sink takes what comes. Exactly one of `end` and `fail`
  * reaches the sink, and the upstream is closed whenever the transfer is over.
  */
-import {
-  type ChatEvent,
-  type ChatReply,
-  type EmbeddingsReply,
-  type Relay,
-  RutterError,
-  type Usage,
-} from '@rutter/plugin-sdk';
+import { type ChatEvent, type Relay, RutterError, type Usage } from '@rutter/plugin-sdk';
 import { replyEvents } from '@rutter/plugin-sdk/codecs';
 import { createFrameReader, type FrameReader } from '../upstream/framing.ts';
 import type { Exchange, ExchangeListener } from '../upstream/types.ts';
+import type { Decoded, Sink, TransferPlan } from './transfer-plan.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
 
-/** Takes a stream once content has begun. */
-export interface Sink {
-  bytes(chunk: Uint8Array): void;
-  events(events: readonly ChatEvent[]): void;
-  end(): void;
-  fail(error: RutterError): void;
-}
-
-/** A whole reply after reading, by its operation; at most one of the two is set. */
-export interface Decoded {
-  readonly chat?: ChatReply;
-  readonly embeddings?: EmbeddingsReply;
-  readonly usage: Usage | undefined;
-}
-
-export interface TransferTimers {
-  /** To the whole reply, or to the end of the stream. */
-  readonly totalMs: number;
-  readonly firstContentMs: number;
-  readonly betweenMs: number;
-}
-
-/** How this reply is to be read. */
-export interface TransferPlan {
-  readonly stream: boolean;
-  /** Bytes pass through under a relay; without one, frames become events. */
-  readonly relay: Relay | undefined;
-  readonly framing: 'sse' | 'ndjson' | 'aws-event-stream' | 'json';
-  readonly reader: ((frame: { event: string; data: string }) => readonly ChatEvent[]) | undefined;
-  /** Reads a whole reply that does not pass through; also where one comes instead of a stream. */
-  readonly decode: ((body: Buffer) => Decoded) | undefined;
-  readonly failure: (status: number, body: string, headers: Readonly<Record<string, string>>) => RutterError;
-  readonly timers: TransferTimers;
-}
-
+/** More of an error's body would say no more. */
 const errorBodyBytes = 256 * 1024;
+/** Most bytes of a reply that is kept whole. */
+const wholeBytes = 128 * 1024 * 1024;
+/** Most bytes, or events, ahead of the first content: comments and lifecycle frames. */
+const heldBytes = 4 * 1024 * 1024;
+const heldEvents = 10_000;
 /** How long the connection behind a whole stream is waited for: usage may come late, an end may never come. */
 const behindWholeMs = 5000;
 
@@ -87,6 +52,8 @@ export class Transfer implements ExchangeListener, Watched {
   #hasEnded = false;
   #isPaused = false;
   #collected = 0;
+  #heldBytes = 0;
+  #heldEvents = 0;
   #eventUsage: Usage | undefined;
   #eventLength = 0;
   #dueAt: number;
@@ -185,17 +152,17 @@ export class Transfer implements ExchangeListener, Watched {
 
   onHead(status: number, headers: Readonly<Record<string, string>>): void {
     this.status = status;
-    this.headers = headers;
-    const isJson = (headers['content-type'] ?? '').includes('json');
-    this.#isCollecting = !this.#plan.stream || status >= 300 || (isJson && this.#plan.framing === 'sse');
+    this.headers = this.#plan.scrubber.headers(headers);
+    const type = headers['content-type'] ?? '';
+    const isWhole = this.#plan.framing === 'sse' && (type.includes('json') || type.startsWith('text/html'));
+    this.#isCollecting = !this.#plan.stream || status >= 300 || isWhole;
     if (!this.#isCollecting && !this.#plan.relay) this.#frames = createFrameReader(this.#plan.framing);
   }
 
   onData(chunk: Buffer): void {
     if (this.#isOver) return;
     if (this.#isCollecting) {
-      this.#collected += chunk.length;
-      if (this.status < 300 || this.#collected <= errorBodyBytes) this.#parts.push(chunk);
+      this.#gather(chunk);
       return;
     }
     try {
@@ -204,6 +171,23 @@ export class Transfer implements ExchangeListener, Watched {
     } catch (error) {
       this.abort(RutterError.from(error, 'ERR_PROVIDER_MALFORMED', 'The vendor sent a stream that cannot be read.'));
     }
+  }
+
+  #gather(chunk: Buffer): void {
+    this.#collected += chunk.length;
+    if (this.#collected <= (this.status < 300 ? wholeBytes : errorBodyBytes)) {
+      this.#parts.push(chunk);
+    } else if (this.status < 300) {
+      this.#parts = [];
+      this.abort(tooMuch(`a reply of more than ${wholeBytes} bytes`, 'a smaller one'));
+    } else this.abort(this.#failure());
+  }
+
+  /** The error of a reply that is no success. */
+  #failure(): RutterError {
+    const body = Buffer.concat(this.#parts);
+    this.#parts = [];
+    return this.#plan.failure(this.status, body.toString('utf8'), this.headers);
   }
 
   onEnd(): void {
@@ -282,15 +266,24 @@ export class Transfer implements ExchangeListener, Watched {
   }
 
   #give(item: Uint8Array | readonly ChatEvent[]): void {
-    if (!this.#sink) this.#held.push(item);
+    if (!this.#sink) this.#hold(item);
     else if (item instanceof Uint8Array) this.#sink.bytes(item);
     else this.#sink.events(item);
   }
 
+  #hold(item: Uint8Array | readonly ChatEvent[]): void {
+    this.#held.push(item);
+    if (this.#isReady) return;
+    if (item instanceof Uint8Array) this.#heldBytes += item.length;
+    else this.#heldEvents += item.length;
+    if (this.#heldBytes > heldBytes || this.#heldEvents > heldEvents)
+      throw tooMuch(`more than ${heldBytes} bytes or ${heldEvents} events ahead of any content`, 'content');
+  }
+
   #collect(): void {
+    if (this.status >= 300) throw this.#failure();
     const body = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
     this.#parts = [];
-    if (this.status >= 300) throw this.#plan.failure(this.status, body.toString('utf8'), this.headers);
     this.firstContentAt = performance.now();
     const { relay, stream, decode } = this.#plan;
     if (stream) {
@@ -337,8 +330,9 @@ export class Transfer implements ExchangeListener, Watched {
     return this.#plan.stream && (this.#plan.relay?.isComplete ?? (this.#hasEnded && this.#open.size === 0));
   }
 
-  #over(error: RutterError | undefined): void {
+  #over(reason: RutterError | undefined): void {
     if (this.#isOver) return;
+    const error = reason && this.#plan.scrubber.error(reason);
     this.#isOver = true;
     this.error = error;
     this.endedAt = performance.now();
@@ -355,6 +349,9 @@ export class Transfer implements ExchangeListener, Watched {
 
 const incomplete = (cause?: unknown) =>
   new RutterError('ERR_PROVIDER_STREAM', 'The vendor ended the stream before the reply was complete.', { cause });
+
+const tooMuch = (found: string, expected: string) =>
+  new RutterError('ERR_PROVIDER_MALFORMED', `The vendor sent ${found}; expected ${expected}.`);
 
 const timeout = (what: string) => new RutterError('ERR_PROVIDER_TIMEOUT', `The vendor was too slow: ${what}.`);
 

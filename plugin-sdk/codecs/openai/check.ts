@@ -21,7 +21,8 @@ export const invalid = (param: string, value: unknown, expected: string): Rutter
   new RutterError('ERR_REQUEST_INVALID', `${param}: found ${found(value)}, expected ${expected}.`, { param });
 
 type Check = (value: unknown) => boolean;
-const number: Check = (value) => typeof value === 'number';
+// JSON knows numbers beyond any that a program can hold; they would be told to a vendor as null.
+const number: Check = Number.isFinite;
 const integer: Check = (value) => Number.isInteger(value);
 const positive: Check = (value) => Number.isInteger(value) && (value as number) > 0;
 const stop: Check = (value) => isString(value) || (isArray(value) && value.every(isString));
