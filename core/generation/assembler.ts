@@ -6,6 +6,7 @@
 import { RutterError } from '@rutter/plugin-sdk';
 import type { DependencyContainer } from 'tsyringe';
 import type { Configuration, Diagnostic } from '../config/types.ts';
+import { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
@@ -84,7 +85,7 @@ export class Assembler<P> {
       };
     }
     try {
-      const live = (await attempt.setUpAll()) ? await this.#compile(number, attempt) : undefined;
+      const live = (await attempt.setUpAll()) ? await this.#compileWhatCan(number, attempt) : undefined;
       const { started, kept, leftOut, warnings, problems } = attempt;
       if (live !== undefined) return { live, outcome: { diagnostics: warnings, started, kept, leftOut } };
       await attempt.giveUp();
@@ -92,6 +93,19 @@ export class Assembler<P> {
     } catch (error) {
       await attempt.giveUp();
       return refused([diagnosticOf(error)]);
+    }
+  }
+
+  /** Leaves out what cannot be compiled, where its entry allows that; undefined when the attempt has failed. */
+  async #compileWhatCan(number: number, attempt: Attempt): Promise<Live<P> | undefined> {
+    for (;;) {
+      try {
+        return await this.#compile(number, attempt);
+      } catch (error) {
+        if (!(error instanceof BuildFault)) throw error;
+        await attempt.blame(error);
+        if (attempt.problems.length > 0) return undefined;
+      }
     }
   }
 

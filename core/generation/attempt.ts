@@ -7,6 +7,7 @@
  */
 import { RutterError, type Store } from '@rutter/plugin-sdk';
 import type { Configuration, Diagnostic } from '../config/types.ts';
+import type { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
 import { instanceKey } from '../plugins/instance-key.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
@@ -92,6 +93,31 @@ export class Attempt {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /**
+   * Weighs what was thrown while the path was compiled: afterwards either an
+   * instance less is held, or `problems` says why that may not be.
+   */
+  async blame({ instances, cause }: BuildFault): Promise<void> {
+    const known = instances.flatMap((name) => this.#read.composition.instances.find((one) => one.name === name) ?? []);
+    // Of several, the last that was asked for by name: what is written can be changed.
+    const instance = known.findLast(({ origin }) => origin === 'entry') ?? known.at(-1);
+    if (instance === undefined || !this.#running.has(instance.name)) throw cause;
+    const users = this.#read.composition.order.filter(
+      ({ name, uses }) => this.#running.has(name) && [...uses.values()].includes(instance.name),
+    );
+    // Whoever uses it could not go on without it.
+    const isUsed = users.length > 0;
+    await this.#fail(
+      isUsed ? { ...instance, onFailure: 'abort' } : instance,
+      this.#keys.get(instance.name) as string,
+      cause,
+    );
+    for (const list of [this.started, this.kept]) {
+      const index = list.indexOf(instance.name);
+      if (index >= 0) list.splice(index, 1);
+    }
   }
 
   giveUp(): Promise<void> {

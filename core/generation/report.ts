@@ -39,9 +39,10 @@ export interface ReloadReport {
   readonly durationMs: number;
 }
 
-/** `file:line:column: path: message (found …, expected …)` */
+/** `file:line:column: path: message. Found …; expected ….` */
 export function describeDiagnostic({ message, found, expected, place }: Diagnostic): string {
   const path = place.path === '' ? '' : `${place.path}: `;
   const where = place.file === '' ? '' : `${place.file}:${place.line}:${place.column}: `;
-  return `${where}${path}${message} Found ${found}; expected ${expected}.`;
+  const sentence = /[.?!]$/.test(message) ? message : `${message}.`;
+  return `${where}${path}${sentence} Found ${found}; expected ${expected}.`;
 }

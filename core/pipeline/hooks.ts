@@ -4,6 +4,7 @@
  */
 import type { Candidate, ChatReply, Extension, Outcome, Ranking, RequestContext, Strategy } from '@rutter/plugin-sdk';
 import { AsyncSeriesBailHook, AsyncSeriesWaterfallHook, SyncBailHook, SyncHook } from 'tapable';
+import { onBehalfOf } from '../plugins/build-fault.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 import type { Target } from './models.ts';
 import type { ModelCall } from './model-call.ts';
@@ -30,7 +31,7 @@ export function createHooks(extensions: readonly PluginInstance<'extension'>[]):
     postCall: new AsyncSeriesWaterfallHook(['reply', 'call'], 'postCall'),
     settled: new SyncHook(['outcome'], 'settled'),
   };
-  for (const extension of extensions) (extension.value as Extension).apply?.(hooks as unknown as Parameters<NonNullable<Extension['apply']>>[0]);
+  for (const extension of extensions) onBehalfOf(extension.name, () => (extension.value as Extension).apply?.(hooks as unknown as Parameters<NonNullable<Extension['apply']>>[0]));
   return hooks;
 }
 
