@@ -33,7 +33,10 @@ export interface ReadOptions {
   readonly readText?: ((path: string) => Promise<string>) | undefined;
 }
 
-export type ReadResult = { readonly configuration: Configuration } | { readonly diagnostics: readonly Diagnostic[] };
+export type ReadResult =
+  | { readonly configuration: Configuration }
+  /** Refused; `files` took part all the same, and may be what is to be mended. */
+  | { readonly diagnostics: readonly Diagnostic[]; readonly files: readonly string[] };
 
 export async function readConfiguration(options: ReadOptions): Promise<ReadResult> {
   const report = new Report();
@@ -50,12 +53,12 @@ export async function readConfiguration(options: ReadOptions): Promise<ReadResul
     });
   }
   const layers = await readLayers({ files, defaultsFile, environment, readText, report });
-  if (layers.root === undefined || report.hasErrors) return { diagnostics: report.sorted(layers.files) };
+  if (layers.root === undefined || report.hasErrors) return { diagnostics: report.sorted(layers.files), files: layers.files };
   const references = new References(environment, report);
   const root = withMasterKey(references.resolveRoot(layers.root), references);
   const built = build(root, options, report);
   const found = report.sorted(layers.files);
-  if (report.hasErrors) return { diagnostics: found };
+  if (report.hasErrors) return { diagnostics: found, files: layers.files };
   const digest = createHash('sha256').update(`${layers.digest}\n${references.digest()}`).digest('hex');
   return {
     configuration: freeze({

@@ -14,9 +14,11 @@ export interface KnownNames {
   readonly knownStrategies: readonly string[] | undefined;
 }
 
-export type ReadConfiguration = (
-  known: KnownNames,
-) => Promise<{ readonly configuration: Configuration } | { readonly diagnostics: readonly Diagnostic[] }>;
+export type ReadConfiguration = (known: KnownNames) => Promise<
+  | { readonly configuration: Configuration }
+  /** Refused; `files` took part all the same. */
+  | { readonly diagnostics: readonly Diagnostic[]; readonly files?: readonly string[] }
+>;
 
 export interface CompositionOptions {
   readonly readConfiguration: ReadConfiguration;
@@ -46,6 +48,8 @@ export class CompositionReader {
   /** Names of the last reading: a good guess, which saves reading twice. */
   #known: KnownNames | undefined;
   #files: readonly string[] = [];
+  /** Of a reading that did not get as far as a composition. */
+  #refusedFiles: readonly string[] = [];
   #folders: readonly string[] = [];
 
   constructor(options: CompositionOptions) {
@@ -53,9 +57,9 @@ export class CompositionReader {
     this.#folders = [this.#pluginFolder(undefined)];
   }
 
-  /** Files and folders that took part in the last reading, refused or not. */
+  /** Files and folders that took part in the last reading, refused or not; where it was refused early, those of the one before too. */
   get watched(): { readonly files: readonly string[]; readonly folders: readonly string[] } {
-    return { files: this.#files, folders: this.#folders };
+    return { files: [...new Set([...this.#files, ...this.#refusedFiles])], folders: this.#folders };
   }
 
   async read(): Promise<CompositionResult> {
@@ -92,7 +96,10 @@ export class CompositionReader {
     const strict = await readConfiguration(guess);
     const unchecked = { knownPrefixes: undefined, knownStrategies: undefined };
     const first = 'configuration' in strict ? strict : await readConfiguration(unchecked);
-    if ('diagnostics' in first) return 'diagnostics' in strict ? strict : first;
+    if ('diagnostics' in first) {
+      this.#refusedFiles = first.files ?? [];
+      return 'diagnostics' in strict ? strict : first;
+    }
     const discovery = await this.#discover(first.configuration, shipped);
     const names = namesOf(discovery.packages);
     this.#known = names;
@@ -106,6 +113,7 @@ export class CompositionReader {
     const { plugins: entries, settings } = configuration;
     const discovery = await discover({ shipped, entries, settings, pluginFolder, cache: this.#options.cache });
     this.#files = configuration.files;
+    this.#refusedFiles = [];
     this.#folders = [...new Set([pluginFolder, ...discovery.folders])];
     return discovery;
   }

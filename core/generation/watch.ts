@@ -32,6 +32,8 @@ export interface WatcherOptions {
 
 export interface CompositionWatch {
   watched(): WatchedPaths;
+  /** When what is watched was first about to be read, in milliseconds since the epoch: what has changed since is told. Now, when absent. */
+  readonly since?: number;
   /** Called once for each change; the next look waits for no answer. */
   changed(): unknown;
   onFault?(error: unknown): void;
@@ -43,20 +45,24 @@ const systemClock: Pick<Clock, 'sleep'> = {
 };
 
 /** Watches what a composition was read from, from now on. */
-export function watchComposition({ watched, changed, onFault = () => {}, clock = systemClock }: CompositionWatch): {
-  close(): void;
-} {
+export function watchComposition({
+  watched,
+  changed,
+  onFault = () => {},
+  clock = systemClock,
+  since,
+}: CompositionWatch): { close(): void } {
   const onChange = () => void Promise.resolve().then(changed).catch(onFault);
   const watcher = new FileWatcher({ clock, paths: watched, onChange, onFault });
-  watcher.start().catch(onFault);
+  watcher.start(since).catch(onFault);
   return watcher;
 }
 
 const mostWatchers = 256;
 /** Between two looks, at least. */
 const pauseMs = 50;
-/** A file that never rests is acted on all the same. */
-const mostLooks = 10;
+/** A file that does not rest for five seconds is acted on all the same. */
+const mostLooks = 50;
 
 export class FileWatcher {
   readonly #options: WatcherOptions;
@@ -75,11 +81,13 @@ export class FileWatcher {
     this.#stillMs = options.stillMs ?? 100;
   }
 
-  /** Takes what stands there now as known. Call it before the files are first read, so that no change falls between. */
-  async start(): Promise<void> {
+  /** Takes what stands there as known, except for what has changed `since`: that is told as a change. */
+  async start(since = Number.POSITIVE_INFINITY): Promise<void> {
     const files = await this.#files();
-    this.#seen = await fingerprint(files);
-    this.#content = await contentOf(files);
+    if (!(await haveChanged(files, since))) {
+      this.#seen = await fingerprint(files);
+      this.#content = await contentOf(files);
+    }
     void this.#run();
   }
 
@@ -180,6 +188,12 @@ function open(folder: string, onEvent: () => void): FSWatcher | undefined {
 async function fingerprint(files: readonly string[]): Promise<string> {
   const stats = await Promise.all(files.map(statOrNothing));
   return stats.map((found, index) => `${files[index]}:${found?.mtimeMs}:${found?.size}:${found?.ino}`).join('\n');
+}
+
+/** The time of the last change is the system's own and cannot be set, unlike that of the last writing. */
+async function haveChanged(files: readonly string[], since: number): Promise<boolean> {
+  const stats = await Promise.all(files.map(statOrNothing));
+  return stats.some((found) => found !== undefined && found.ctimeMs > since);
 }
 
 async function contentOf(files: readonly string[]): Promise<string> {
