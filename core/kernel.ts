@@ -11,6 +11,7 @@ import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
 import type { ReloadReport } from './generation/report.ts';
 import { createRoot } from './generation/tokens.ts';
+import { checkRoutes } from './http/check-routes.ts';
 import { Gateway } from './http/gateway.ts';
 import { RouteTable } from './http/routes.ts';
 import { LiveRegistry } from './live/registry.ts';
@@ -42,6 +43,8 @@ export interface KernelOptions {
   readonly dataFolder: string;
   readonly distribution: Distribution | undefined;
   readonly readConfiguration: KeeperOptions<Compiled>['readConfiguration'];
+  /** The number of the first generation; 1 when absent. */
+  readonly firstGeneration?: number;
   /** Runs instances of `shared` plugins elsewhere; see core/cluster. */
   readonly supervise?: KeeperOptions<Compiled>['supervise'];
   /** Asked for by the admin routes; the kernel's own when absent. */
@@ -104,6 +107,7 @@ export class Kernel {
       distribution: options.distribution,
       build: (parts) => this.#build(parts),
       onEvent: (event) => this.event(event),
+      firstNumber: options.firstGeneration ?? 1,
       ...(options.supervise ? { supervise: options.supervise } : {}),
     });
     this.gateway = new Gateway({ current: () => this.#current(), log: this.log.of('http') });
@@ -119,9 +123,12 @@ export class Kernel {
     const { configuration, instances, number } = parts;
     await (parts.service('store') as Store | undefined)?.migrate('kernel', ledgerMigrations);
     const path = new RequestPath({ number, configuration, instances, services: this.#services });
-    const mounted = instances.flatMap(({ name, value }) => (value.routes ?? []).map((route) => ({ route, owner: name })));
-    const routes = new RouteTable([...this.#kernelRoutes().map((route) => ({ route, owner: 'kernel' })), ...mounted]);
-    return { path, routes };
+    const mounted = [
+      ...this.#kernelRoutes().map((route) => ({ route, owner: 'kernel' })),
+      ...instances.flatMap(({ name, value }) => (value.routes ?? []).map((route) => ({ route, owner: name }))),
+    ];
+    checkRoutes(mounted, path.dialects);
+    return { path, routes: new RouteTable(mounted) };
   }
 
   #kernelRoutes() {
@@ -129,7 +136,11 @@ export class Kernel {
       version,
       path: () => this.#current().path.path,
       isDraining: () => this.gateway.isDraining,
-      plugins: () => ({ generation: this.keeper.current?.number, waiting: this.keeper.waiting, plugins: this.keeper.list() }),
+      plugins: () => ({
+        generation: this.keeper.current?.number,
+        waiting: this.keeper.waiting,
+        plugins: this.keeper.list(),
+      }),
       routes: () => this.#current().path.routes.list(),
       reload: (source) => this.#options.reload?.(source) ?? this.reload(source),
     });
@@ -149,13 +160,27 @@ export class Kernel {
     const log = this.log.of('reload');
     const { generation, sources, durationMs, started, kept, leftOut } = report;
     for (const { severity, message, found, expected, place } of report.diagnostics) {
-      const fields = { file: place.file, line: place.line, column: place.column, path: place.path, found, expected, source: sources.join(',') };
+      const fields = {
+        file: place.file,
+        line: place.line,
+        column: place.column,
+        path: place.path,
+        found,
+        expected,
+        source: sources.join(','),
+      };
       if (severity === 'error') log.error(fields, `refused: ${message}`);
       else if (report.changed || !report.ok) log.warn(fields, message);
     }
-    for (const { name, state, reason, error } of leftOut) log.warn({ plugin: name, state, reason, error }, 'a plugin was left out');
-    if (!report.ok) log.error({ generation, sources, reasons: report.reasons, durationMs }, 'the change was refused; the running generation stays');
-    else if (report.changed) log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
+    for (const { name, state, reason, error } of leftOut)
+      log.warn({ plugin: name, state, reason, error }, 'a plugin was left out');
+    if (!report.ok)
+      log.error(
+        { generation, sources, reasons: report.reasons, durationMs },
+        'the change was refused; the running generation stays',
+      );
+    else if (report.changed)
+      log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
   }
 
   /** In the tick of the swap. */
@@ -169,8 +194,15 @@ export class Kernel {
 
   event(event: KernelEvent): void {
     if (event.type === 'generation-started' && this.keeper.current) this.#inForce(this.keeper.current);
-    if (event.type === 'deployment-cooled') this.log.of('attempts').warn({ deployment: event.deployment, untilMs: event.untilMs, reason: event.reason }, 'a deployment is left alone for a while');
-    for (const { instance, value } of this.keeper?.current?.path.path.observers ?? []) this.#tell(instance, value, event);
+    if (event.type === 'deployment-cooled')
+      this.log
+        .of('attempts')
+        .warn(
+          { deployment: event.deployment, untilMs: event.untilMs, reason: event.reason },
+          'a deployment is left alone for a while',
+        );
+    for (const { instance, value } of this.keeper?.current?.path.path.observers ?? [])
+      this.#tell(instance, value, event);
   }
 
   #tell(instance: PluginInstance, observer: Observer, event: KernelEvent): void {
@@ -195,7 +227,11 @@ export class Kernel {
     const drainMs = this.keeper.current?.configuration.kernel.drainMs ?? 0;
     this.event({ type: 'draining' });
     const isClean = await this.gateway.stop(drainMs, () => {
-      const reason = new RutterError('ERR_KERNEL_DRAINING', `The gateway stops and has reached its drain deadline of ${drainMs} ms.`, { expose: true });
+      const reason = new RutterError(
+        'ERR_KERNEL_DRAINING',
+        `The gateway stops and has reached its drain deadline of ${drainMs} ms.`,
+        { expose: true },
+      );
       for (const generation of this.keeper.live) abortAll(generation, reason);
     });
     await this.keeper.close(1000);

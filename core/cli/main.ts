@@ -41,7 +41,9 @@ async function run(args: readonly string[]): Promise<number> {
   const { runPluginCommand } = await import('./plugin-command.ts');
   const code = await runPluginCommand(first, rest);
   if (code !== undefined) return code;
-  process.stderr.write(`The command "${first}" is not known.${didYouMean(first, Object.keys(commands))} See rutter help.\n`);
+  process.stderr.write(
+    `The command "${first}" is not known.${didYouMean(first, Object.keys(commands))} See rutter help.\n`,
+  );
   return 1;
 }
 

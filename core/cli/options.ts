@@ -40,7 +40,11 @@ The data folder is RUTTER_DATA, ./data when absent.
 /** Throws ERR_CONFIG_INVALID for what it does not know. */
 export function readServeOptions(args: readonly string[], environment: NodeJS.ProcessEnv): ServeOptions {
   const { values } = parse(args);
-  if ((values['ssl-keyfile'] === undefined) !== (values['ssl-certfile'] === undefined)) throw new RutterError('ERR_CONFIG_INVALID', 'Found one of --ssl-keyfile and --ssl-certfile; expected both or neither.');
+  if ((values['ssl-keyfile'] === undefined) !== (values['ssl-certfile'] === undefined))
+    throw new RutterError(
+      'ERR_CONFIG_INVALID',
+      'Found one of --ssl-keyfile and --ssl-certfile; expected both or neither.',
+    );
   return {
     config: values.config ?? nonEmpty(environment.LITELLM_CONFIG_PATH),
     port: number('--port', values.port ?? nonEmpty(environment.PORT) ?? '4000', [0, 65_535]),
@@ -57,7 +61,9 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: flags, allowPositionals: false });
   } catch (error) {
-    throw new RutterError('ERR_CONFIG_INVALID', `${(error as Error).message} See rutter serve --help.`, { cause: error });
+    throw new RutterError('ERR_CONFIG_INVALID', `${(error as Error).message} See rutter serve --help.`, {
+      cause: error,
+    });
   }
 }
 
@@ -65,6 +71,10 @@ const nonEmpty = (text: string | undefined) => (text === undefined || text === '
 
 function number(name: string, text: string, [least, most]: readonly [number, number]): number {
   const found = Number(text);
-  if (text.trim() === '' || !Number.isInteger(found) || found < least || found > most) throw new RutterError('ERR_CONFIG_INVALID', `${name} is "${text}"; expected a whole number from ${least} to ${most}.`);
+  if (text.trim() === '' || !Number.isInteger(found) || found < least || found > most)
+    throw new RutterError(
+      'ERR_CONFIG_INVALID',
+      `${name} is "${text}"; expected a whole number from ${least} to ${most}.`,
+    );
   return found;
 }

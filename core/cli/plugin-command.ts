@@ -10,7 +10,11 @@ export async function runPluginCommand(name: string, args: readonly string[]): P
   const kernel = new Kernel(given);
   try {
     const report = await kernel.keeper.apply({ source: 'command' });
-    if (!report.ok) throw new RutterError('ERR_CONFIG_INVALID', `The command "${name}" needs a configuration that starts:\n${report.reasons.join('\n')}`);
+    if (!report.ok)
+      throw new RutterError(
+        'ERR_CONFIG_INVALID',
+        `The command "${name}" needs a configuration that starts:\n${report.reasons.join('\n')}`,
+      );
     const commands = kernel.keeper.current?.instances.flatMap(({ value }) => value.commands ?? []) ?? [];
     const command = commands.find((one) => one.name === name);
     return await command?.run(args, { write: (text) => process.stdout.write(text) });

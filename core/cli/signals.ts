@@ -4,12 +4,16 @@
  * get as well.
  */
 
+export interface Stopping {
+  readonly isAsked: boolean;
+}
+
 /** Runs `stop` once and ends the process with its code. */
-export function stopWhenAsked(stop: () => Promise<number>): void {
-  let isStopping = false;
+export function stopWhenAsked(stop: () => Promise<number>): Stopping {
+  const stopping = { isAsked: false };
   const asked = () => {
-    if (isStopping) return;
-    isStopping = true;
+    if (stopping.isAsked) return;
+    stopping.isAsked = true;
     stop().then(
       (code) => process.exit(code),
       (error: unknown) => {
@@ -19,4 +23,5 @@ export function stopWhenAsked(stop: () => Promise<number>): void {
     );
   };
   process.on('SIGTERM', asked).on('SIGINT', asked);
+  return stopping;
 }

@@ -32,12 +32,15 @@ export class Channel {
   }
 
   ask<T>(ask: Ask, timeoutMs = answerMs): Promise<T> {
-    if (this.#pending.size >= mostPending) return Promise.reject(new RutterError('ERR_PLUGIN_DOWN', 'Too many questions wait for the other process.'));
+    if (this.#pending.size >= mostPending)
+      return Promise.reject(new RutterError('ERR_PLUGIN_DOWN', 'Too many questions wait for the other process.'));
     const id = this.#next++;
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        reject(new RutterError('ERR_PLUGIN_DOWN', `The other process did not answer "${ask.type}" within ${timeoutMs} ms.`));
+        reject(
+          new RutterError('ERR_PLUGIN_DOWN', `The other process did not answer "${ask.type}" within ${timeoutMs} ms.`),
+        );
       }, timeoutMs);
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, timer });
       this.#port.send({ ask, id });
@@ -59,7 +62,10 @@ export class Channel {
     if (!pending) return;
     this.#pending.delete(message.id);
     clearTimeout(pending.timer);
-    if ('answer' in message) return pending.resolve(message.answer);
+    if ('answer' in message) {
+      pending.resolve(message.answer);
+      return;
+    }
     const { code, message: text } = message.failure;
     pending.reject(new RutterError(Object.hasOwn(errorKinds, code) ? (code as ErrorCode) : 'ERR_PLUGIN_FAILED', text));
   }

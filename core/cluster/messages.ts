@@ -8,18 +8,25 @@ export type Ask =
   | { readonly type: 'set-up'; readonly instance: ComposedInstance; readonly key: string }
   | { readonly type: 'release'; readonly key: string }
   | { readonly type: 'call'; readonly key: string; readonly method: string; readonly args: readonly unknown[] }
+  | {
+      readonly type: 'append';
+      readonly key: string;
+      readonly table: string;
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly unknown[])[];
+    }
   | { readonly type: 'reload'; readonly source: string }
   /** Supervisor to worker. */
   | { readonly type: 'listen'; readonly port: number }
-  | { readonly type: 'prepare'; readonly source: string }
-  | { readonly type: 'commit' }
-  | { readonly type: 'abort' };
+  /** One change has one number, in all workers and in all that is said about it. */
+  | { readonly type: 'prepare'; readonly source: string; readonly change: number }
+  | { readonly type: 'commit'; readonly change: number }
+  | { readonly type: 'abort'; readonly change: number };
 
 /** Told without an answer. */
 export type Tell =
   | { readonly type: 'booted'; readonly watched: Watched; readonly isGuarded: boolean; readonly announcement: string }
   | { readonly type: 'refused'; readonly reasons: readonly string[] }
-  | { readonly type: 'append'; readonly key: string; readonly table: string; readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
   | { readonly type: 'subscribe'; readonly key: string; readonly channel: string }
   | { readonly type: 'message'; readonly key: string; readonly channel: string; readonly text: string }
   | { readonly type: 'stop' };
@@ -35,4 +42,8 @@ export interface Prepared {
   readonly watched: Watched;
 }
 
-export type Message = { readonly ask: Ask; readonly id: number } | { readonly answer: unknown; readonly id: number } | { readonly failure: { readonly code: string; readonly message: string }; readonly id: number } | { readonly tell: Tell };
+export type Message =
+  | { readonly ask: Ask; readonly id: number }
+  | { readonly answer: unknown; readonly id: number }
+  | { readonly failure: { readonly code: string; readonly message: string }; readonly id: number }
+  | { readonly tell: Tell };

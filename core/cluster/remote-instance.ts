@@ -3,46 +3,64 @@ import type { Facets, SqlValue, State, Store } from '@rutter/plugin-sdk';
 import type { InstanceValue, Remote } from '../generation/running.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import type { Channel } from './channel.ts';
-import type { Ask } from './messages.ts';
 
 const batchMs = 5;
 const mostWaiting = 100_000;
 
+type Pass = (method: string, args: readonly unknown[]) => Promise<never>;
+
 export class RemoteInstances {
   readonly #channel: () => Channel;
-  readonly #listeners = new Map<string, Set<(text: string) => void>>();
+  /** Listeners by channel, by key of the state. */
+  readonly #listeners = new Map<string, Map<string, Set<(text: string) => void>>>();
 
   constructor(channel: () => Channel) {
     this.#channel = channel;
   }
 
   async supervise(instance: ComposedInstance, key: string): Promise<Remote> {
-    const found = await this.#channel().ask<{ flavour: string | undefined; hasHealth: boolean }>({ type: 'set-up', instance, key } as Ask);
-    const call = (method: string, args: readonly unknown[]) => this.#channel().ask<never>({ type: 'call', key, method, args });
-    const facets: Facets = found.hasHealth ? { health: () => call('health', []) } : {};
-    const value = instance.package.manifest.kind === 'state' ? this.#state(key, call) : remoteStore(key, found.flavour as Store['flavour'], call, this.#channel());
-    return { value: { ...value, ...facets } as unknown as InstanceValue, end: () => this.#channel().ask<void>({ type: 'release', key }) };
+    const channel = this.#channel();
+    const found = await channel.ask<{ flavour: string | undefined; hasHealth: boolean }>({
+      type: 'set-up',
+      instance,
+      key,
+    });
+    const pass: Pass = (method, args) => channel.ask<never>({ type: 'call', key, method, args });
+    const facets: Facets = found.hasHealth ? { health: () => pass('health', []) } : {};
+    const release = () => channel.ask<void>({ type: 'release', key });
+    if (instance.package.manifest.kind === 'state') {
+      const end = () => {
+        this.#listeners.delete(key);
+        return release();
+      };
+      return { value: { ...this.#state(key, pass), ...facets } as unknown as InstanceValue, end };
+    }
+    const { store, send } = remoteStore(key, found.flavour as Store['flavour'], { pass, channel });
+    const end = () => {
+      send();
+      return release();
+    };
+    return { value: { ...store, ...facets } as unknown as InstanceValue, end };
   }
 
-  #state(key: string, call: (method: string, args: readonly unknown[]) => Promise<never>): State {
+  #state(key: string, pass: Pass): State {
     return {
-      reserve: (...args) => call('reserve', args),
-      settle: (...args) => call('settle', args),
-      heartbeat: (...args) => call('heartbeat', args),
-      increment: (...args) => call('increment', args),
-      get: (...args) => call('get', args),
-      set: (...args) => call('set', args),
-      delete: (...args) => call('delete', args),
-      lease: (...args) => call('lease', args),
-      publish: (...args) => call('publish', args),
+      reserve: (...args) => pass('reserve', args),
+      settle: (...args) => pass('settle', args),
+      heartbeat: (...args) => pass('heartbeat', args),
+      increment: (...args) => pass('increment', args),
+      get: (...args) => pass('get', args),
+      set: (...args) => pass('set', args),
+      delete: (...args) => pass('delete', args),
+      lease: (...args) => pass('lease', args),
+      publish: (...args) => pass('publish', args),
       subscribe: async (channel, listener) => {
-        const name = `${key}\n${channel}`;
-        let listeners = this.#listeners.get(name);
-        if (!listeners) {
-          listeners = new Set();
-          this.#listeners.set(name, listeners);
-          this.#channel().tell({ type: 'subscribe', key, channel });
-        }
+        const byChannel = this.#listeners.get(key) ?? new Map<string, Set<(text: string) => void>>();
+        this.#listeners.set(key, byChannel);
+        const known = byChannel.get(channel);
+        const listeners = known ?? new Set();
+        byChannel.set(channel, listeners);
+        if (!known) this.#channel().tell({ type: 'subscribe', key, channel });
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
@@ -50,14 +68,22 @@ export class RemoteInstances {
   }
 
   heard(key: string, channel: string, text: string): void {
-    for (const listener of this.#listeners.get(`${key}\n${channel}`) ?? []) listener(text);
+    for (const listener of this.#listeners.get(key)?.get(channel) ?? []) listener(text);
   }
 }
 
-/** Rows wait a few milliseconds and go over together. */
-function remoteStore(key: string, flavour: Store['flavour'], call: (method: string, args: readonly unknown[]) => Promise<never>, channel: Channel): Store {
+/**
+ * Rows wait a few milliseconds and go over together, one batch at a time: what
+ * the supervisor has not taken waits here, where it is counted.
+ */
+function remoteStore(
+  key: string,
+  flavour: Store['flavour'],
+  { pass, channel }: { pass: Pass; channel: Channel },
+): { readonly store: Store; send(): void } {
   let waiting = new Map<string, { table: string; columns: readonly string[]; rows: (readonly SqlValue[])[] }>();
   let count = 0;
+  let underway = 0;
   let timer: NodeJS.Timeout | undefined;
   const send = () => {
     clearTimeout(timer);
@@ -65,15 +91,26 @@ function remoteStore(key: string, flavour: Store['flavour'], call: (method: stri
     const batches = waiting;
     waiting = new Map();
     count = 0;
-    for (const batch of batches.values()) channel.tell({ type: 'append', key, ...batch });
+    for (const batch of batches.values()) {
+      underway++;
+      // A supervisor that is gone takes this process with it.
+      void channel
+        .ask({ type: 'append', key, ...batch })
+        .catch(() => {})
+        .then(taken);
+    }
   };
-  return {
+  const taken = () => {
+    underway--;
+    if (underway === 0 && count > 0) timer ??= setTimeout(send, 0);
+  };
+  const store: Store = {
     flavour,
-    migrate: (...args) => call('migrate', args),
-    query: (...args) => call('query', args),
+    migrate: (...args) => pass('migrate', args),
+    query: (...args) => pass('query', args),
     run: (...args) => {
       send();
-      return call('run', args);
+      return pass('run', args);
     },
     append: (table, columns, values) => {
       if (count >= mostWaiting) return false;
@@ -82,12 +119,13 @@ function remoteStore(key: string, flavour: Store['flavour'], call: (method: stri
       const batch = waiting.get(name);
       if (batch) batch.rows.push(values);
       else waiting.set(name, { table, columns, rows: [values] });
-      timer ??= setTimeout(send, batchMs);
+      if (underway === 0) timer ??= setTimeout(send, batchMs);
       return true;
     },
     flush: () => {
       send();
-      return call('flush', []);
+      return pass('flush', []);
     },
   };
+  return { store, send };
 }

@@ -3,12 +3,14 @@
  * serves no request itself. It runs the shared state and store, watches the
  * files, and puts a change in force in all workers or in none.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RutterError } from '@rutter/plugin-sdk';
+import { surviveFaults } from '../cli/faults.ts';
+import { listenError } from '../cli/listen-error.ts';
 import type { ServeOptions } from '../cli/options.ts';
-import type { Given } from '../cli/serve.ts';
+import { type Given, listenOptions } from '../cli/serve.ts';
 import { stopWhenAsked } from '../cli/signals.ts';
 import type { ReloadReport } from '../generation/report.ts';
 import { watchComposition } from '../generation/watch.ts';
@@ -16,104 +18,80 @@ import { systemClock } from '../kernel.ts';
 import type { KernelLog } from '../log/log.ts';
 import { FeatureDefinitions } from '../pipeline/features.ts';
 import { KeepStore } from '../plugins/keep.ts';
-import { Channel } from './channel.ts';
-import type { Ask, Message, Prepared, Tell, Watched } from './messages.ts';
+import { Member } from './member.ts';
+import type { Ask, Prepared, Tell, Watched } from './messages.ts';
 import { SharedInstances } from './shared-instances.ts';
 import { workerEnvironment } from './worker.ts';
 
-const bootMs = 30_000;
 const restartMs = 1000;
 const drainSlackMs = 15_000;
 const longestDrainMs = 3_600_000;
 
-interface Booted {
-  readonly watched: Watched;
-  readonly announcement: string;
-}
-
-export async function startSupervisor(options: ServeOptions, given: (options: ServeOptions) => Promise<Given>): Promise<number> {
+export async function startSupervisor(
+  options: ServeOptions,
+  given: (options: ServeOptions) => Promise<Given>,
+): Promise<number> {
   const { kernel } = await given(options);
-  const port = options.port === 0 ? await freePort() : options.port;
-  const supervisor = new Supervisor(options, { log: kernel.log, dataFolder: kernel.dataFolder, port });
-  const announcement = await supervisor.start();
-  process.on('SIGHUP', () => void supervisor.reload('signal'));
-  const watching = watchComposition({ watched: () => supervisor.watched, changed: () => supervisor.reload('file') });
-  stopWhenAsked(async () => {
-    watching.close();
+  const supervisor = new Supervisor(options, { log: kernel.log, dataFolder: kernel.dataFolder });
+  surviveFaults(kernel.log, (error) => (error instanceof Error ? (error.stack ?? error.message) : String(error)));
+  const since = Date.now();
+  let watching: { close(): void } | undefined;
+  const stopping = stopWhenAsked(async () => {
+    watching?.close();
     return supervisor.stop();
   });
-  process.stdout.write(announcement.replaceAll(`:${options.port}`, `:${port}`));
-  return -1;
+  process.on('SIGHUP', () => void supervisor.reload('signal'));
+  try {
+    const announcement = await supervisor.start();
+    watching = watchComposition({
+      watched: () => supervisor.watched,
+      since,
+      changed: () => supervisor.reload('file'),
+    });
+    process.stdout.write(announcement);
+    return -1;
+  } catch (error) {
+    if (stopping.isAsked) return -1;
+    await supervisor.kill();
+    throw error;
+  }
 }
 
-/** Several sockets share a port only when each names it. */
-function freePort(): Promise<number> {
+/**
+ * A port that nobody listens on; the one asked for, or any for 0. Workers
+ * share a port with whoever shares it, so that they would not notice.
+ */
+function freePort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.once('error', (error) => reject(listenError(error, { host, port })));
+    server.listen(port, host, () => {
       const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : port));
     });
   });
-}
-
-class Member {
-  readonly number: number;
-  readonly process: ChildProcess;
-  readonly channel: Channel;
-  readonly booted: Promise<Booted>;
-  readonly exited: Promise<number>;
-  #resolve!: (booted: Booted) => void;
-  #reject!: (error: Error) => void;
-
-  constructor(number: number, process: ChildProcess, handlers: { ask(ask: Ask): Promise<unknown>; tell(tell: Tell): void }) {
-    this.number = number;
-    this.process = process;
-    this.booted = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.booted.catch(() => {});
-    this.channel = new Channel(
-      { send: (message) => void (process.connected && process.send(message)) },
-      {
-        ask: handlers.ask,
-        tell: (tell) => {
-          if (tell.type === 'booted') this.#resolve(tell);
-          else if (tell.type === 'refused') this.#reject(new RutterError('ERR_CONFIG_INVALID', `The gateway does not start:\n${tell.reasons.map((reason) => `  ${reason}`).join('\n')}`));
-          else handlers.tell(tell);
-        },
-      },
-    );
-    process.on('message', (message) => this.channel.receive(message as Message));
-    this.exited = new Promise((resolve) =>
-      process.once('exit', (code, signal) => {
-        this.channel.close();
-        this.#reject(new RutterError('ERR_KERNEL_INTERNAL', `Worker ${number} ended while it started (${signal ?? code}).`));
-        resolve(code ?? 1);
-      }),
-    );
-    setTimeout(() => this.#reject(new RutterError('ERR_KERNEL_INTERNAL', `Worker ${number} did not start within ${bootMs} ms.`)), bootMs).unref();
-  }
 }
 
 class Supervisor {
   readonly #options: ServeOptions;
-  readonly #port: number;
   readonly #log: KernelLog;
   readonly #members = new Map<number, Member>();
   readonly #shared: SharedInstances;
+  #port = 0;
   #watched: Watched = { files: [], folders: [] };
   #turn: Promise<unknown> = Promise.resolve();
+  #change = 0;
+  #generation = 1;
   #isStopping = false;
 
-  constructor(options: ServeOptions, parts: { readonly log: KernelLog; readonly dataFolder: string; readonly port: number }) {
+  constructor(options: ServeOptions, parts: { readonly log: KernelLog; readonly dataFolder: string }) {
     this.#options = options;
-    this.#port = parts.port;
     this.#log = parts.log;
     const refuse = () => {
-      throw new RutterError('ERR_PLUGIN_INVALID', 'A shared instance may use its clock, log, random numbers and files only.');
+      throw new RutterError(
+        'ERR_PLUGIN_INVALID',
+        'A shared instance may use its clock, log, random numbers and files only.',
+      );
     };
     this.#shared = new SharedInstances({
       log: (name) => this.#log.of(name),
@@ -136,25 +114,36 @@ class Supervisor {
 
   /** All workers up and listening; the text says where. */
   async start(): Promise<string> {
-    for (let number = 0; number < this.#options.workers; number++) this.#fork(number);
-    const members = [...this.#members.values()];
-    try {
-      const booted = await Promise.all(members.map((member) => member.booted));
-      await Promise.all(members.map(({ channel }) => channel.ask({ type: 'listen', port: this.#port })));
-      const first = booted[0] as Booted;
-      this.#watched = first.watched;
-      return first.announcement;
-    } catch (error) {
-      this.#isStopping = true;
-      for (const { process } of members) process.kill('SIGKILL');
-      await this.#shared.close();
-      throw error;
-    }
+    const numbers = Array.from({ length: this.#options.workers }, (_none, number) => number);
+    const members = numbers.map((number) => this.#fork(number));
+    const [first] = await Promise.all(members.map((member) => member.booted));
+    if (first === undefined) throw new RutterError('ERR_KERNEL_INTERNAL', 'No worker was started.');
+    const { host } = await listenOptions(this.#options, first.isGuarded);
+    this.#port = await freePort(host, this.#options.port);
+    await Promise.all(members.map(({ channel }) => channel.ask({ type: 'listen', port: this.#port })));
+    this.#watched = first.watched;
+    return first.announcement.replaceAll(`:${this.#options.port}`, `:${this.#port}`);
+  }
+
+  /** Ends all at once, for a start that failed. */
+  async kill(): Promise<void> {
+    this.#isStopping = true;
+    for (const { process } of this.#members.values()) process.kill('SIGKILL');
+    await this.#shared.close();
+    this.#log.flush();
   }
 
   #fork(number: number): Member {
-    const child = fork(process.argv[1] as string, process.argv.slice(2), { env: { ...process.env, ...workerEnvironment(number, this.#options.workers) }, serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const member: Member = new Member(number, child, { ask: (ask) => this.#ask(number, ask), tell: (tell) => this.#tell(member, tell) });
+    const { workers: count } = this.#options;
+    const child = fork(process.argv[1] as string, process.argv.slice(2), {
+      env: { ...process.env, ...workerEnvironment({ number, count, generation: this.#generation }) },
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const member: Member = new Member(number, child, {
+      ask: (ask) => this.#ask(number, ask),
+      tell: (tell) => this.#tell(member, tell),
+    });
     this.#members.set(number, member);
     void member.exited.then((code) => this.#exited(member, code));
     return member;
@@ -162,19 +151,23 @@ class Supervisor {
 
   /** A worker that dies is replaced, and what it held is given back. */
   async #exited(member: Member, code: number): Promise<void> {
-    await this.#shared.releaseAll(member.number);
+    if (!this.#isStopping) this.#members.delete(member.number);
+    const log = this.#log.of('supervisor');
+    await this.#shared.releaseAll(member.number).catch((error: unknown) => {
+      log.error({ worker: member.number, err: error }, 'what an ended worker held was not given back');
+    });
     if (this.#isStopping) return;
-    this.#log.of('supervisor').error({ worker: member.number, code }, 'a worker ended; starting another');
+    log.error({ worker: member.number, code }, 'a worker ended; starting another');
     await sleep(restartMs);
     if (this.#isStopping) return;
     const next = this.#fork(member.number);
     try {
       await next.booted;
-      await next.channel.ask({ type: 'listen', port: this.#port });
       // The files may have changed since the others read them: all shall run the same.
       await this.reload('restart');
+      await next.channel.ask({ type: 'listen', port: this.#port });
     } catch (error) {
-      this.#log.of('supervisor').error({ worker: member.number, err: error }, 'the worker did not come up');
+      log.error({ worker: member.number, err: error }, 'the worker did not come up');
       next.process.kill('SIGKILL');
     }
   }
@@ -182,15 +175,19 @@ class Supervisor {
   async #ask(worker: number, ask: Ask): Promise<unknown> {
     if (ask.type === 'set-up') return this.#shared.setUp(worker, ask.instance, ask.key);
     if (ask.type === 'release') return this.#shared.release(worker, ask.key);
-    if (ask.type === 'call') return this.#shared.call(ask.key, ask.method, ask.args);
+    if (ask.type === 'call') return this.#shared.call(worker, ask);
+    if (ask.type === 'append') return this.#shared.append(ask.key, ask.table, ask);
     if (ask.type === 'reload') return this.reload(ask.source);
     throw new RutterError('ERR_KERNEL_INTERNAL', `A worker asked "${ask.type}".`);
   }
 
   #tell(member: Member, tell: Tell): void {
-    const failed = (error: unknown) => this.#log.of('supervisor').error({ err: error }, 'a shared instance failed');
-    if (tell.type === 'append') this.#shared.append(tell.key, tell.table, tell.columns, tell.rows).catch(failed);
-    else if (tell.type === 'subscribe') this.#shared.subscribe(tell.key, tell.channel, (text) => member.channel.tell({ type: 'message', key: tell.key, channel: tell.channel, text })).catch(failed);
+    if (tell.type !== 'subscribe') return;
+    const { key, channel } = tell;
+    const pass = (text: string) => member.channel.tell({ type: 'message', key, channel, text });
+    this.#shared.subscribe(member.number, tell, pass).catch((error: unknown) => {
+      this.#log.of('supervisor').error({ err: error }, 'a shared instance failed');
+    });
   }
 
   /** In all workers or in none; one change at a time. */
@@ -201,20 +198,46 @@ class Supervisor {
   }
 
   async #reload(source: string): Promise<ReloadReport> {
+    if (this.#isStopping) return this.#failed(source, new Error('The gateway is stopping.'));
+    this.#change += 1;
+    const change = this.#change;
     const members = [...this.#members.values()].filter(({ process }) => process.connected);
-    const prepared = await Promise.allSettled(members.map(({ channel }) => channel.ask<Prepared>({ type: 'prepare', source })));
+    const prepared = await Promise.allSettled(
+      members.map(({ channel }) => channel.ask<Prepared>({ type: 'prepare', source, change })),
+    );
     const done = prepared.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const refused = done.find(({ report }) => !report.ok);
     const failed = prepared.find((result) => result.status === 'rejected');
     if (done[0]) this.#watched = done[0].watched;
     if (refused || failed || done.length === 0) {
-      await Promise.allSettled(members.map(({ channel }) => channel.ask({ type: 'abort' })));
-      const report = refused?.report ?? failedReport(source, failed?.reason);
+      await Promise.allSettled(members.map(({ channel }) => channel.ask({ type: 'abort', change })));
+      const report = refused?.report ?? this.#failed(source, failed?.reason);
       for (const reason of report.reasons) this.#log.of('reload').error({ source, reason }, 'refused in every worker');
       return report;
     }
-    const reports = await Promise.all(members.map(({ channel }) => channel.ask<ReloadReport>({ type: 'commit' })));
-    return reports[0] as ReloadReport;
+    // A worker that dies now is replaced by one that reads the same files.
+    const reports = await Promise.allSettled(
+      members.map(({ channel }) => channel.ask<ReloadReport>({ type: 'commit', change })),
+    );
+    const report = reports.find((result) => result.status === 'fulfilled')?.value;
+    if (report === undefined) return this.#failed(source, new Error('No worker put the change in force.'));
+    this.#generation = report.generation;
+    return report;
+  }
+
+  #failed(source: string, reason: unknown): ReloadReport {
+    return {
+      ok: false,
+      changed: false,
+      generation: this.#generation,
+      sources: [source],
+      reasons: [reason instanceof Error ? reason.message : 'No worker could prepare the change.'],
+      diagnostics: [],
+      started: [],
+      kept: [],
+      leftOut: [],
+      durationMs: 0,
+    };
   }
 
   /** Workers drain, then what they share ends. */
@@ -232,16 +255,3 @@ class Supervisor {
     return codes.every((code) => code === 0) ? 0 : 1;
   }
 }
-
-const failedReport = (source: string, reason: unknown): ReloadReport => ({
-  ok: false,
-  changed: false,
-  generation: 0,
-  sources: [source],
-  reasons: [reason instanceof Error ? reason.message : 'No worker could prepare the change.'],
-  diagnostics: [],
-  started: [],
-  kept: [],
-  leftOut: [],
-  durationMs: 0,
-});

@@ -40,6 +40,8 @@ export interface KeeperOptions<P> {
   readonly deadlines?: Partial<Deadlines>;
   /** 8 when absent. */
   readonly maxGenerations?: number;
+  /** Of the first generation; 1 when absent. */
+  readonly firstNumber?: number;
   /** In a worker beside others: reaches an instance of a plugin that is `shared`, which runs in the supervisor. */
   readonly supervise?: (instance: ComposedInstance, key: string) => Promise<Remote>;
 }
@@ -74,7 +76,7 @@ export class GenerationKeeper<P> {
   readonly #open = new Map<Prepared<P>, Open<P>>();
   readonly #live = new Set<Live<P>>();
   #current: Live<P> | undefined;
-  #number = 0;
+  #number: number;
   #isClosed = false;
 
   constructor(options: KeeperOptions<P>) {
@@ -82,6 +84,7 @@ export class GenerationKeeper<P> {
     const kernel = root.resolve(kernelToken);
     const { clock, dataFolder, provides: provided } = kernel;
     this.#options = options;
+    this.#number = (options.firstNumber ?? 1) - 1;
     this.#kernel = kernel;
     const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock });
     this.#reader = new CompositionReader({ readConfiguration, distribution, cache, dataFolder, provided, required });
