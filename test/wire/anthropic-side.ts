@@ -1,6 +1,7 @@
 /** Anthropic's end of the wire: a truth as a reply, and a request as what is asked. */
 import {
   type Asked,
+  type Called,
   type Fields,
   fieldsOf,
   joined,
@@ -51,27 +52,41 @@ function blocksOf({ text, calls = [], reasoning }: Truth, request: Fields): Bloc
       ],
     });
   if (text !== undefined && answersByTool(request))
-    blocks.push(toolBlock({ id: 'toolu_json', name: jsonTool, input: JSON.parse(text) as unknown }));
+    blocks.push(toolBlock({ id: 'toolu_json', name: jsonTool, input: wholeJson(text), text }));
   else if (text !== undefined)
     blocks.push({
       start: { type: 'text', text: '' },
       whole: { type: 'text', text },
       deltas: piecesOf(text).map((piece) => ({ type: 'text_delta', text: piece })),
     });
-  return [...blocks, ...calls.map(toolBlock)];
+  return [...blocks, ...calls.map((call) => toolBlock(call))];
 }
 
-const toolBlock = ({ id, name, input }: { id: string; name: string; input: unknown }): Block => ({
-  start: { type: 'tool_use', id, name, input: {} },
-  whole: { type: 'tool_use', id, name, input },
-  // A call without arguments streams none, as Anthropic does.
-  deltas: (JSON.stringify(input) === '{}' ? [''] : ['', ...piecesOf(JSON.stringify(input))]).map((text) => ({
-    type: 'input_json_delta',
-    partial_json: text,
-  })),
-});
+/** What is cut off inside a tool's input is lost in a whole reply. */
+function wholeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
 
-const stopReason = ({ finish }: Truth, request: Fields) => (answersByTool(request) ? 'tool_use' : stopReasons[finish]);
+function toolBlock({ text, ...call }: Called & { readonly text?: string }): Block {
+  const { input } = call;
+  const json = text ?? JSON.stringify(input);
+  return {
+    start: { type: 'tool_use', ...call, input: {} },
+    whole: { type: 'tool_use', ...call, input },
+    // A call without arguments streams none, as Anthropic does.
+    deltas: (json === '{}' ? [''] : ['', ...piecesOf(json)]).map((piece) => ({
+      type: 'input_json_delta',
+      partial_json: piece,
+    })),
+  };
+}
+
+const stopReason = ({ finish }: Truth, request: Fields) =>
+  answersByTool(request) && finish === 'stop' ? 'tool_use' : stopReasons[finish];
 
 const envelope = (request: Fields) => ({ id: 'msg_wire', type: 'message', role: 'assistant', model: request.model });
 

@@ -45,9 +45,13 @@ export async function askWhole(client: OpenAI, model: string, chat: Chat): Promi
 export type Chunk = OpenAI.ChatCompletionChunk;
 
 export async function chunksOf(client: OpenAI, model: string, chat: Chat): Promise<Chunk[]> {
-  const chunks: Chunk[] = [];
-  for await (const chunk of await client.chat.completions.create({ ...chat, model, stream: true })) chunks.push(chunk);
-  return chunks;
+  return collected(await client.chat.completions.create({ ...chat, model, stream: true }));
+}
+
+export async function collected<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
 }
 
 /** Asks for a stream with its usage, and holds it to what every stream must be. */

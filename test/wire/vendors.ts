@@ -13,7 +13,10 @@ import {
 } from '../support/index.ts';
 import { anthropicEvents, anthropicWhole } from './anthropic-side.ts';
 import { openAiEvents, openAiWhole } from './openai-side.ts';
-import { fieldsOf, type Truth } from './truth.ts';
+import { type Fields, fieldsOf, type Truth } from './truth.ts';
+
+/** What the model of a name says to a request; undefined where there is no such model. */
+export type TruthOf = (model: string, body: Fields) => Truth | undefined;
 
 /** A reply of the vendor whatever the request; headers go with it. */
 export interface Manner {
@@ -57,11 +60,11 @@ export const failing =
 
 /** Speaks OpenAI's dialect; an unknown model is answered 404. */
 export const openAiSpeaker =
-  (truthOf: (model: string) => Truth | undefined, { headers = {} }: Manner = {}): VendorHandler =>
+  (truthOf: TruthOf, { headers = {} }: Manner = {}): VendorHandler =>
   (exchange) => {
     const { request, response } = exchange;
     const body = request.json ?? {};
-    const truth = truthOf(String(body.model));
+    const truth = truthOf(String(body.model), body);
     // Embeddings and text completions of any model.
     if (!request.path.endsWith('/chat/completions')) return others(exchange);
     if (truth === undefined)
@@ -72,10 +75,10 @@ export const openAiSpeaker =
 
 /** Speaks Anthropic's dialect; an unknown model is answered 404. */
 export const anthropicSpeaker =
-  (truthOf: (model: string) => Truth | undefined, { headers = {} }: Manner = {}): VendorHandler =>
+  (truthOf: TruthOf, { headers = {} }: Manner = {}): VendorHandler =>
   ({ request, response }) => {
     const body = request.json ?? {};
-    const truth = truthOf(String(body.model));
+    const truth = truthOf(String(body.model), body);
     if (truth === undefined || request.path !== '/v1/messages')
       return sendJson(response, 404, {
         type: 'error',
@@ -116,10 +119,7 @@ export interface Wire {
 /** Neither tries again nor rests, so that each request is answered by what its vendor did. */
 export const once = { num_retries: 0, disable_cooldowns: true };
 
-export async function startWire(
-  truthOf: (model: string) => Truth | undefined,
-  { headers }: Manner = {},
-): Promise<Wire> {
+export async function startWire(truthOf: TruthOf, { headers }: Manner = {}): Promise<Wire> {
   const [openAi, anthropic] = await Promise.all([
     startVendor(openAiSpeaker(truthOf, { ...(headers && { headers }) })),
     startVendor(anthropicSpeaker(truthOf, { ...(headers && { headers }) })),
