@@ -1,16 +1,17 @@
 /** `rutter check` with the plugins at hand: what is installed decides which prefixes and strategies are known. */
-import { findDistribution, readShipped } from '../plugins/distribution.ts';
+import { resolve } from 'node:path';
+import { findDistribution } from '../plugins/distribution.ts';
 import { check } from './check.ts';
+import { checkComposition } from './check-composition.ts';
 
 export async function checkCommand(args: readonly string[]): Promise<number> {
   const distribution = findDistribution();
-  const shipped = distribution ? await readShipped(distribution) : [];
+  const environment = process.env;
+  const dataFolder = resolve(environment.RUTTER_DATA || 'data');
   return check(args, {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
-    environment: process.env,
-    knownPrefixes: shipped.flatMap(({ manifest }) => manifest.claims.modelPrefixes ?? []),
-    knownStrategies: shipped.flatMap(({ manifest }) => manifest.claims.routingStrategies ?? []),
+    read: (files) => checkComposition({ files, environment, distribution, dataFolder }),
     defaultsFile: distribution?.defaultsFile,
   });
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfiguration } from '../config/read.ts';
 import { check } from './check.ts';
 
 let folder: string;
@@ -22,9 +23,11 @@ async function run(args: readonly string[]) {
     stderr: (text) => {
       written.stderr += text;
     },
-    environment: {},
-    knownPrefixes: ['openai'],
-    knownStrategies: ['simple-shuffle'],
+    async read(files) {
+      const known = { knownPrefixes: ['openai'], knownStrategies: ['simple-shuffle'] };
+      const result = await readConfiguration({ files, environment: {}, ...known });
+      return 'configuration' in result ? { ...result, warnings: result.configuration.warnings } : result;
+    },
   });
   return { code, ...written };
 }

@@ -1,20 +1,22 @@
-/** `rutter check config.yaml`: tells everything that is wrong with a configuration, and starts nothing. */
-import { readConfiguration } from '../config/read.ts';
-import type { Diagnostic } from '../config/types.ts';
+/** `rutter check config.yaml`: tells everything that is wrong with a configuration, and sets nothing up. */
+import type { Configuration, Diagnostic } from '../config/types.ts';
+
+export type CheckResult =
+  | { readonly configuration: Configuration; readonly warnings: readonly Diagnostic[] }
+  | { readonly diagnostics: readonly Diagnostic[] };
 
 export interface CheckSurroundings {
   stdout(text: string): void;
   stderr(text: string): void;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly knownPrefixes: readonly string[] | undefined;
-  readonly knownStrategies: readonly string[] | undefined;
+  /** Everything that is wrong, as a start would find it. */
+  read(files: readonly string[]): Promise<CheckResult>;
   readonly defaultsFile?: string | undefined;
 }
 
 const usage = `Usage: rutter check <file> [<file> …]
 
-Reads the files as a start would, later ones over earlier ones, and prints every
-problem as "file:line:column  severity  path: message (found …, expected …)".
+Reads the files as a start would, later ones over earlier ones, with the plugins
+they call for and the options of each, and prints every problem as "file:line:column  severity  path: message (found …, expected …)".
 Ends with 0 when the gateway would start, else with 1.
 `;
 
@@ -29,10 +31,9 @@ export async function check(args: readonly string[], io: CheckSurroundings): Pro
     io.stderr(`${option === undefined ? 'No file is named.' : `The option "${option}" is not known.`}\n\n${usage}`);
     return 1;
   }
-  const { environment, knownPrefixes, knownStrategies, defaultsFile } = io;
-  const result = await readConfiguration({ files: args, environment, knownPrefixes, knownStrategies, defaultsFile });
-  const diagnostics = 'configuration' in result ? result.configuration.warnings : result.diagnostics;
-  io.stdout([...diagnostics.map(formatDiagnostic), summary(result, diagnostics), ''].join('\n'));
+  const result = await io.read(args);
+  const diagnostics = 'configuration' in result ? result.warnings : result.diagnostics;
+  io.stdout([...diagnostics.map(formatDiagnostic), summary(result, diagnostics, io.defaultsFile), ''].join('\n'));
   return 'configuration' in result ? 0 : 1;
 }
 
@@ -42,11 +43,13 @@ export function formatDiagnostic({ severity, message, found, expected, place }: 
   return `${place.file}:${place.line}:${place.column}  ${severity}  ${path}${message} (found ${found}, expected ${expected})`;
 }
 
-function summary(result: Awaited<ReturnType<typeof readConfiguration>>, diagnostics: readonly Diagnostic[]): string {
+/** The embedded defaults are nobody's file, and are not counted. */
+function summary(result: CheckResult, diagnostics: readonly Diagnostic[], defaultsFile: string | undefined): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
   const counts = `${count(errors, 'error')}, ${count(diagnostics.length - errors, 'warning')}`;
   if (!('configuration' in result)) return `It would not start: ${counts}.`;
-  const { deployments, files } = result.configuration;
+  const { deployments } = result.configuration;
+  const files = result.configuration.files.filter((file) => file !== defaultsFile);
   return `It would start: ${counts}; ${count(deployments.length, 'deployment')} from ${count(files.length, 'file')}.`;
 }
 

@@ -1,0 +1,65 @@
+/** What a start would find wrong, from the files to the options of every plugin; nothing is set up. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RutterError } from '@rutter/plugin-sdk';
+import { readConfiguration } from '../config/read.ts';
+import type { Configuration, Diagnostic } from '../config/types.ts';
+import { CompositionReader } from '../generation/read-composition.ts';
+import { systemClock } from '../kernel.ts';
+import type { Distribution } from '../plugins/distribution.ts';
+import { Evaluator } from '../plugins/evaluate.ts';
+import { configure } from '../plugins/instance-config.ts';
+import { PackCache } from '../plugins/pack-cache.ts';
+import type { ComposedInstance } from '../plugins/plan.ts';
+import type { CheckResult } from './check.ts';
+
+export interface CheckComposition {
+  readonly files: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly distribution: Distribution | undefined;
+  /** Its `plugins` is the plugin folder where the files name none. */
+  readonly dataFolder: string;
+}
+
+export async function checkComposition(options: CheckComposition): Promise<CheckResult> {
+  const { files, environment, distribution, dataFolder } = options;
+  const defaultsFile = distribution?.defaultsFile;
+  const scratch = await mkdtemp(join(tmpdir(), 'rutter-check-'));
+  try {
+    const reader = new CompositionReader({
+      readConfiguration: (known) => readConfiguration({ files, environment, ...known, defaultsFile }),
+      distribution,
+      // Of its own: a check leaves nothing behind.
+      cache: new PackCache({ folder: scratch, clock: systemClock }),
+      dataFolder,
+      provided: ['models'],
+      required: ['state', 'store'],
+    });
+    const read = await reader.read();
+    if ('diagnostics' in read) return read;
+    const evaluator = new Evaluator();
+    const checks = read.composition.order.map((instance) => checkOptions(instance, evaluator, read.configuration));
+    const found = [...read.warnings, ...(await Promise.all(checks)).flat()];
+    if (found.some(({ severity }) => severity === 'error')) return { diagnostics: found };
+    return { configuration: read.configuration, warnings: found };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function checkOptions(
+  instance: ComposedInstance,
+  evaluator: Evaluator,
+  configuration: Configuration,
+): Promise<readonly Diagnostic[]> {
+  try {
+    const { definition } = await evaluator.acquire(instance.package);
+    const result = configure(instance, definition, configuration);
+    return 'diagnostics' in result ? result.diagnostics : result.warnings;
+  } catch (error) {
+    const { message } = RutterError.from(error, 'ERR_PLUGIN_INVALID');
+    const { folder } = instance.package;
+    return [{ severity: 'error', message, found: folder, expected: 'a plugin that loads', place: instance.place }];
+  }
+}
