@@ -10,7 +10,7 @@ import { type Principal, RutterError } from '@rutter/plugin-sdk';
 import Koa from 'koa';
 import { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
-import { checkHead, originForm } from './check-head.ts';
+import { originForm } from './check-head.ts';
 import { exposed, sendError } from './envelope.ts';
 import type { Holdable } from './holdable.ts';
 import type { IdempotentReplies } from './idempotency.ts';
@@ -73,7 +73,6 @@ async function handle(
   let isCounted = false;
   try {
     if (options.isDraining()) response.setHeader('connection', 'close');
-    checkHead(request);
     const found = generation.path.routes.find(facts.method, pathname);
     entry.found = found;
     if (!isProbe(found)) {

@@ -5,29 +5,31 @@
 import type { IncomingMessage } from 'node:http';
 import { RutterError } from '@rutter/plugin-sdk';
 
-/** More headers are refused; the parser alone would leave the rest out without a word. */
+export const maxHeadBytes = 32 * 1024;
+/** More headers are refused, here where the parser would leave the rest out without a word. */
 export const mostHeaders = 200;
 
 const invalid = (message: string) => new RutterError('ERR_REQUEST_INVALID', message);
 
-/** Throws ERR_REQUEST_INVALID, or ERR_REQUEST_TOO_LARGE for too many headers. */
-export function checkHead({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
-  if (rawHeaders.length > 2 * mostHeaders) {
-    throw new RutterError(
-      'ERR_REQUEST_TOO_LARGE',
-      `The request has more than ${mostHeaders} headers; expected at most that many.`,
-      { status: 431 },
-    );
-  }
+/** ERR_REQUEST_INVALID, or ERR_REQUEST_TOO_LARGE for too many headers. */
+export function headFault({ rawHeaders, headers, httpVersion }: IncomingMessage): RutterError | undefined {
+  if (rawHeaders.length > 2 * mostHeaders) return headTooLarge();
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
-    throw invalid(`The request line says HTTP/${httpVersion}; expected HTTP/1.1.`);
+    return invalid(`The request line says HTTP/${httpVersion}; expected HTTP/1.1.`);
   const hosts = countHosts(rawHeaders);
-  if (hosts > 1) throw invalid(`The request has ${hosts} Host headers; expected one.`);
-  if (hosts === 0 && httpVersion === '1.1') throw invalid('The request has no Host header; expected one.');
+  if (hosts > 1) return invalid(`The request has ${hosts} Host headers; expected one.`);
+  if (hosts === 0 && httpVersion === '1.1') return invalid('The request has no Host header; expected one.');
   const coding = headers['transfer-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
-    throw invalid(`Transfer-Encoding is ${JSON.stringify(coding.slice(0, 64))}; expected "chunked" and nothing else.`);
+  if (coding === undefined || coding.toLowerCase() === 'chunked') return undefined;
+  return invalid(`Transfer-Encoding is ${JSON.stringify(coding.slice(0, 64))}; expected "chunked" and nothing else.`);
 }
+
+export const headTooLarge = () =>
+  new RutterError(
+    'ERR_REQUEST_TOO_LARGE',
+    `The request head has more than ${maxHeadBytes} bytes or ${mostHeaders} headers; expected fewer or shorter ones.`,
+    { status: 431 },
+  );
 
 function countHosts(rawHeaders: readonly string[]): number {
   let count = 0;

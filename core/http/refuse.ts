@@ -8,27 +8,32 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { RutterError } from '@rutter/plugin-sdk';
 import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
+import { headTooLarge } from './check-head.ts';
 
-export const maxHeadBytes = 32 * 1024;
 /** How long a refused client may take to read the answer; what it sends meanwhile is thrown away. */
 const lingerMs = 1000;
 
 const refused = new WeakSet<Socket>();
 
-/** `current` is the response last begun on this socket. */
+/** Whether the connection is being closed after a refusal: what else comes on it is nobody's request. */
+export const isRefused = (socket: Socket): boolean => refused.has(socket);
+
+/** What the parser found. `current` is the response last begun on this socket. */
 export function refuse(error: NodeJS.ErrnoException, socket: Socket, current: ServerResponse | undefined): void {
-  if (refused.has(socket)) return;
   if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
+    if (!refused.has(socket)) socket.destroy();
     return;
   }
-  const isBusy = current !== undefined && !current.writableFinished;
+  // The body that broke is that of the request being answered, unless that has all of its own.
+  const isOwn = current !== undefined && !current.headersSent && !current.req.complete;
+  refuseConnection(refusalOf(error), socket, isOwn ? undefined : current);
+}
+
+/** Refuses what is to follow `current` on the connection, and closes that. */
+export function refuseConnection(error: RutterError, socket: Socket, current: ServerResponse | undefined): void {
   // Bytes in the middle of another answer, or in its place, would be taken for it.
-  if (isBusy && (current.headersSent || current.req.complete)) {
-    socket.destroy();
-    return;
-  }
-  sendRefusal(socket, refusalOf(error));
+  if (current !== undefined && !current.writableFinished) socket.destroy();
+  else sendRefusal(socket, error);
 }
 
 /** Writes the envelope and closes the connection, leaving the client time to read it. */
@@ -52,11 +57,7 @@ export function sendRefusal(socket: Socket, error: RutterError): void {
 function refusalOf(error: NodeJS.ErrnoException & { readonly reason?: unknown }): RutterError {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new RutterError(
-        'ERR_REQUEST_TOO_LARGE',
-        `The request head has more than ${maxHeadBytes} bytes; expected fewer or shorter headers.`,
-        { status: 431 },
-      );
+      return headTooLarge();
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new RutterError('ERR_REQUEST_TOO_LARGE', 'The chunk extensions of the body are too long; expected none.');
     case 'ERR_HTTP_REQUEST_TIMEOUT':

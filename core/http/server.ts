@@ -7,11 +7,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { RutterError } from '@rutter/plugin-sdk';
-import { mostHeaders } from './check-head.ts';
+import { headFault, maxHeadBytes, mostHeaders } from './check-head.ts';
 import { drain } from './drain.ts';
 import { sendError } from './envelope.ts';
 import { discardRest } from './read-body.ts';
-import { maxHeadBytes, refuse, sendRefusal } from './refuse.ts';
+import { isRefused, refuse, refuseConnection, sendRefusal } from './refuse.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -55,10 +55,17 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
   const server: Server = options.tls
     ? createTlsServer({ ...parserOptions, handshakeTimeout, ...options.tls })
     : createServer(parserOptions);
-  server.maxHeadersCount = mostHeaders + 1;
+  server.maxHeadersCount = mostHeaders;
   const begun = new WeakMap<Socket, ServerResponse>();
   server.on('request', (request, response) => {
-    begun.set(request.socket, response);
+    const { socket } = request;
+    if (isRefused(socket)) return;
+    const fault = headFault(request);
+    if (fault) {
+      refuseConnection(fault, socket, begun.get(socket));
+      return;
+    }
+    begun.set(socket, response);
     handlers.request(request, response);
   });
   server.on('upgrade', handlers.upgrade);
