@@ -26,6 +26,7 @@ export async function callWithFallbacks(
     return await serveGroup(call, group, options);
   } catch (thrown) {
     const original = RutterError.from(thrown);
+    const { failedBy } = call;
     const targets = fallbackTargets(call, group, original);
     if (targets.length === 0) throw original;
     const chain: Chain = {
@@ -38,6 +39,7 @@ export async function callWithFallbacks(
     if (served) return served;
     // What is told is the first failure: of the group that was asked.
     call.group = group.name;
+    call.failedBy = failedBy;
     throw withFallbackError(original, chain.last);
   }
 }

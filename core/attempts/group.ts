@@ -206,6 +206,7 @@ async function tryTarget(call: ModelCall, target: Target, { change, isRenewed = 
     attempt.endedMs = call.elapsed();
     attempt.error = { code: error.code, message: error.message };
     attempt.status = transfer?.status || error.status;
+    call.failedBy = { target, headers: transfer?.headers ?? {} };
     if (transfer) call.upstreamMs += performance.now() - transfer.startedAt;
     else target.live.ended();
     if (

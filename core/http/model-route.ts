@@ -16,7 +16,7 @@ import { FormBody } from './form-body.ts';
 import { formFields, readJsonBody } from './json-body.ts';
 import { formParts } from './multipart.ts';
 import { type BodyLimits, discardRest, readBody, streamBody } from './read-body.ts';
-import { replyHeaders, type Sent, sendStream, sendWhole } from './respond.ts';
+import { failureHeaders, replyHeaders, type Sent, sendStream, sendWhole } from './respond.ts';
 
 export interface ModelExchange {
   readonly request: IncomingMessage;
@@ -191,7 +191,7 @@ function fail(call: ModelCall, error: RutterError, response: ServerResponse, str
     stream.end(text);
     return;
   }
-  sendError(response, error, call.facts.id, call.wire.failure(shown), replyHeaders(call, {}));
+  sendError(response, error, call.facts.id, call.wire.failure(shown), failureHeaders(call));
 }
 
 /** Resolves when the socket has taken everything or is gone. */

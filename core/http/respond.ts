@@ -16,6 +16,7 @@ import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
 import { timers } from '../attempts/start.ts';
 import type { Transfer } from '../attempts/transfer.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
+import type { Target } from '../pipeline/models.ts';
 import { eventsOf, wholeReply } from '../pipeline/results.ts';
 import type { Served } from '../pipeline/served.ts';
 import { routeInWords } from '../pipeline/settle.ts';
@@ -29,21 +30,25 @@ export interface Sent {
   readonly cacheable?: CacheableReply | undefined;
 }
 
-export function summarise(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): ReplySummary {
+export function summarise(
+  call: ModelCall,
+  vendorHeaders: Readonly<Record<string, string>>,
+  target: Target | undefined = call.servedBy,
+): ReplySummary {
   const { configuration, services } = call.path;
   const durationMs = call.elapsed();
   return {
     context: call.facts,
     requestedModel: call.model,
     group: call.group,
-    deployment: call.servedBy?.deployment,
+    deployment: target?.deployment,
     route: routeInWords(call),
     attempts: call.attempts,
     retries: call.retries,
     maxRetries: call.attempts.length > 0 ? call.maxRetries : configuration.router.numRetries,
     fallbacks: call.fallbacks,
     maxFallbacks: configuration.router.maxFallbacks,
-    timeoutMs: call.servedBy && timers(call, call.servedBy).totalMs,
+    timeoutMs: target && timers(call, target).totalMs,
     // Of a stream that is being sent the cost is not known yet; one that never began cost nothing.
     costNanoUsd: call.stream && call.servedBy && call.usage === undefined ? undefined : call.costNanoUsd(),
     cacheHit: call.cacheHit,
@@ -77,7 +82,16 @@ function endToEnd(headers: Readonly<Record<string, string>>): Record<string, str
 
 /** The dialect's headers and those that every reply of ours carries. */
 export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): Record<string, string> {
-  const headers = call.wire.headers?.(summarise(call, endToEnd(vendorHeaders))) ?? {};
+  return withOwn(call, call.wire.headers?.(summarise(call, endToEnd(vendorHeaders))));
+}
+
+/** The same of a call that ends in an error: they tell of the attempt it failed by. */
+export function failureHeaders(call: ModelCall): Record<string, string> {
+  const { target, headers = {} } = call.servedBy ? {} : (call.failedBy ?? {});
+  return withOwn(call, call.wire.headers?.(summarise(call, endToEnd(headers), target)));
+}
+
+function withOwn(call: ModelCall, headers: Record<string, string> = {}): Record<string, string> {
   headers['x-request-id'] = call.facts.id;
   if (call.dropped.length > 0)
     headers['x-rutter-translation'] = `dropped ${[...new Set(call.dropped)].join(', ')}`.replace(/[^\x20-\x7e]/g, '?');

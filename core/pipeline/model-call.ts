@@ -2,7 +2,19 @@
  * One model call on its way: what was asked, what has been tried, what it has
  * cost so far. Guards, caches, wraps and strategies see it as a Call.
  */
-import { type Attempt, type Call, type CallFacts, type ChatRequest, type Controls, type Dialect, type EmbeddingsRequest, type Operation, type Reservation, RutterError, type Usage } from '@rutter/plugin-sdk';
+import {
+  type Attempt,
+  type Call,
+  type CallFacts,
+  type ChatRequest,
+  type Controls,
+  type Dialect,
+  type EmbeddingsRequest,
+  type Operation,
+  type Reservation,
+  RutterError,
+  type Usage,
+} from '@rutter/plugin-sdk';
 import type { FormBody } from '../http/form-body.ts';
 import type { JsonBody } from '../http/json-body.ts';
 import { addUsage, nanoCost, picoCost } from './cost.ts';
@@ -52,6 +64,8 @@ export class ModelCall implements Call {
   upstreamMs = 0;
   firstTokenMs: number | undefined;
   servedBy: Target | undefined;
+  /** The attempt whose error is told, when nobody serves. */
+  failedBy: { readonly target: Target; readonly headers: Readonly<Record<string, string>> } | undefined;
   dropped: string[] = [];
   /** Told once, with the reason, when the client has left or the time is up. */
   readonly onAbort = new Set<(reason: RutterError) => void>();
@@ -92,7 +106,8 @@ export class ModelCall implements Call {
   }
 
   embeddings(): EmbeddingsRequest {
-    if (!this.wire.embeddings) throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no embeddings form.`);
+    if (!this.wire.embeddings)
+      throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no embeddings form.`);
     return this.wire.embeddings(this.body.fields);
   }
 
