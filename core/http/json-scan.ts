@@ -88,13 +88,17 @@ export class JsonScan {
 
   #plain(): void {
     if (this.#depth === 0) throw this.#misplaced();
-    if (this.#depth === 1) this.#mark();
+    if (this.#depth === 1) {
+      if (this.#key === undefined) throw this.#misplaced();
+      this.#mark();
+    }
     this.#at++;
   }
 
-  /** Something outside the one object. */
+  /** Something outside the one object, or in place of a key. */
   #misplaced(): RutterError {
     const found = `${characterAt(this.#bytes, this.#at)} at byte ${this.#at}`;
+    if (this.#depth === 1) return invalid(`The body is not valid JSON: found ${found}, expected a key in quotes.`);
     if (this.#isDone) return invalid(`The body goes on after its JSON object: found ${found}, expected the end.`);
     return invalid(`The body is not a JSON object: found ${found}, expected "{".`);
   }
