@@ -67,7 +67,7 @@ expect 'answers' "$(head -1 <<<"$served")" '* 200*'
 expect 'routes by the mounted plugin' "$(grep -i '^x-rutter-route:' <<<"$served")" '*chosen by session-sticky*'
 
 # A changed plugin takes over while the gateway runs.
-sed -i 's/a\.weight < b\.weight ? -1 : 1/a.weight < b.weight ? 1 : -1/' "$gateway/plugins/session-sticky/index.ts"
+sed -i 's/a\.rank - b\.rank/b.rank - a.rank/' "$gateway/plugins/session-sticky/index.ts"
 before=$(grep -i '^x-rutter-deployment:' <<<"$served")
 for _ in $(seq 50); do
   after=$(ask -H "authorization: Bearer $key" -H 'x-session-id: smoke' | grep -i '^x-rutter-deployment:')

@@ -38,7 +38,7 @@ export async function check(args: readonly string[], io: CheckSurroundings): Pro
 }
 
 /** One line for one diagnostic. */
-export function formatDiagnostic({ severity, message, found, expected, place }: Diagnostic): string {
+function formatDiagnostic({ severity, message, found, expected, place }: Diagnostic): string {
   const path = place.path === '' ? '' : `${place.path}: `;
   return `${place.file}:${place.line}:${place.column}  ${severity}  ${path}${message} (found ${found}, expected ${expected})`;
 }
