@@ -39,7 +39,27 @@ function vendorName(name: string): string {
   return found;
 }
 
-const milliseconds = (ms: number) => String(Math.round(ms * 1000) / 1000);
+/** To a microsecond, from integers: spelling a fraction costs ten times as much. */
+function milliseconds(ms: number): string {
+  const all = Math.round(ms * 1000);
+  const whole = Math.floor(all / 1000);
+  const rest = all - whole * 1000;
+  if (rest === 0) return String(whole);
+  if (rest % 100 === 0) return `${whole}.${rest / 100}`;
+  return rest % 10 === 0 ? `${whole}.${String(rest / 10).padStart(2, '0')}` : `${whole}.${String(rest).padStart(3, '0')}`;
+}
+
+/** Base addresses are few and stay. */
+const shownBases = new Map<string, string>();
+
+function shownBase(address: string): string {
+  let shown = shownBases.get(address);
+  if (shown === undefined) {
+    shown = visible(withoutQuery(address));
+    if (shownBases.size < mostPrefixed) shownBases.set(address, shown);
+  }
+  return shown;
+}
 
 /** On every reply: plain assignments, and a check only of what may hold anything but visible ASCII. */
 export function writeHeaders(summary: ReplySummary): Record<string, string> {
@@ -70,7 +90,7 @@ export function writeHeaders(summary: ReplySummary): Record<string, string> {
     headers['x-litellm-model-id'] = id;
     headers['x-rutter-deployment'] = id;
     headers['x-rutter-provider'] = visible(deployment.provider);
-    if (deployment.apiBase !== undefined) headers['x-litellm-model-api-base'] = visible(withoutQuery(deployment.apiBase));
+    if (deployment.apiBase !== undefined) headers['x-litellm-model-api-base'] = shownBase(deployment.apiBase);
   }
   for (const name in vendorHeaders) {
     const value = vendorHeaders[name];
