@@ -1,4 +1,5 @@
 /** HTTP as bytes: requests no client library would send, and answers read without one's leniency. */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** One answer as it came. */
@@ -79,11 +80,12 @@ export function exchangeRaw(
 }
 
 async function send(socket: Socket, parts: readonly (string | Buffer)[], { betweenMs = 0, end }: RawOptions) {
+  const closed = once(socket, 'close').catch(() => {});
   for (const [index, part] of parts.entries()) {
     if (index > 0 && betweenMs > 0) await new Promise((resolve) => setTimeout(resolve, betweenMs));
     if (socket.destroyed) return;
     const bytes = typeof part === 'string' ? Buffer.from(part, 'latin1') : part;
-    if (!socket.write(bytes)) await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve));
+    if (!socket.write(bytes)) await Promise.race([once(socket, 'drain'), closed]).catch(() => {});
   }
   if (end) socket.end();
 }
