@@ -118,7 +118,7 @@ export class Generation<P> {
     try {
       await clock.sleep(deadlineMs, this.#alarms.signal);
       const message = `Generation ${this.number} was replaced and has reached its drain deadline of ${deadlineMs} ms.`;
-      this.#abort.abort(new RutterError('ERR_KERNEL_DRAINING', message));
+      this.#abort.abort(new RutterError('ERR_KERNEL_DRAINING', message, { expose: true }));
       await clock.sleep(graceMs, this.#alarms.signal);
     } catch {
       return; // It has drained.

@@ -2,10 +2,12 @@
  * How a server stops: no new connections, what runs to its end, then gone.
  *
  * Invariant: unless the deadline has passed, no connection is closed that has
- * a request on it or bytes still to send.
+ * a request on it or bytes still to send. Node's own ways of closing idle
+ * connections are not used: to them one is idle as soon as its reply has been
+ * handed over, however much of that is still to be sent.
  */
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const lookMs = 20;
@@ -15,6 +17,8 @@ const lastWordsMs = 1000;
 export interface Draining {
   readonly server: Server;
   readonly sockets: ReadonlySet<Socket>;
+  /** The last reply begun on a connection, until it is upgraded. */
+  readonly begun: WeakMap<Socket, ServerResponse>;
   /** Requests and upgraded connections that are still going on. */
   active(): number;
   /** Ends what is still going on; called at the deadline. */
@@ -24,7 +28,7 @@ export interface Draining {
 /** True when nothing was cut. */
 export async function drain(draining: Draining, ms: number): Promise<boolean> {
   const { server, sockets, onLate } = draining;
-  server.close();
+  NetServer.prototype.close.call(server);
   const isClean = await rested(draining, ms);
   if (!isClean) {
     onLate();
@@ -36,17 +40,32 @@ export async function drain(draining: Draining, ms: number): Promise<boolean> {
 }
 
 /** Whether it came to rest in time. Idle connections are closed as they become idle. */
-async function rested({ server, sockets, active }: Draining, ms: number): Promise<boolean> {
+async function rested(draining: Draining, ms: number): Promise<boolean> {
+  const { sockets, active } = draining;
   const until = performance.now() + ms;
-  const isAtRest = () => active() === 0 && !Array.from(sockets).some(({ writableLength }) => writableLength > 0);
+  const idleSince = new WeakMap<Socket, number>();
   // A request may have been on its way when the first look was taken: rest is two looks in a row.
   let wasAtRest = false;
   for (;;) {
-    server.closeIdleConnections();
-    const isNowAtRest = isAtRest();
-    if (isNowAtRest && wasAtRest) return true;
-    wasAtRest = isNowAtRest;
-    if (!isNowAtRest && performance.now() >= until) return false;
+    let isAtRest = active() === 0;
+    for (const socket of sockets) {
+      const state = stateOf(socket, draining);
+      if (state === 'busy') isAtRest = false;
+      if (state !== 'idle') continue;
+      // What has arrived since the last look may be the head of another request.
+      if (idleSince.get(socket) === socket.bytesRead) socket.destroy();
+      else idleSince.set(socket, socket.bytesRead);
+    }
+    if (isAtRest && wasAtRest) return true;
+    wasAtRest = isAtRest;
+    if (!isAtRest && performance.now() >= until) return false;
     await sleep(lookMs);
   }
+}
+
+/** `new` has shown no whole request yet, or is no longer HTTP. */
+function stateOf(socket: Socket, { begun }: Draining): 'new' | 'busy' | 'idle' {
+  const response = begun.get(socket);
+  if (socket.writableLength > 0 || response?.closed === false) return 'busy';
+  return response === undefined ? 'new' : 'idle';
 }

@@ -68,7 +68,10 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
     begun.set(socket, response);
     handlers.request(request, response);
   });
-  server.on('upgrade', handlers.upgrade);
+  server.on('upgrade', (request, socket: Socket, head) => {
+    begun.delete(socket);
+    handlers.upgrade(request, socket, head);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, begun.get(socket)));
   server.on('connect', (_request, socket: Socket) => sendRefusal(socket, noProxy));
   server.on('checkExpectation', (request, response) => {
@@ -76,10 +79,11 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
     discardRest(request, 0);
   });
   const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
+  const track = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
+  };
+  server.on('connection', track).on('secureConnection', track);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(
@@ -93,7 +97,7 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
-    stop: (ms, onLate) => drain({ server, sockets, active: handlers.active, onLate }, ms),
+    stop: (ms, onLate) => drain({ server, sockets, begun, active: handlers.active, onLate }, ms),
   };
 }
 
