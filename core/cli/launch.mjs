@@ -16,6 +16,7 @@ const requiredMajor = 24;
 const sameSignalMs = 200;
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const launchedVariable = 'RUTTER_LAUNCHED';
+const parentLookMs = 250;
 
 export function hasRequiredNode() {
   return Number(process.versions.node.split('.')[0]) >= requiredMajor;
@@ -43,6 +44,7 @@ export function requireNode(from) {
 
 /** Runs the script of `moduleUrl` again, with the same arguments, under the right Node; never returns. */
 export async function relaunch(moduleUrl) {
+  endWithScript();
   const script = fileURLToPath(moduleUrl);
   const node = requireNode(dirname(script));
   endLike(await run(node, [...process.execArgv, script, ...process.argv.slice(2)], { alone: true }));
@@ -89,6 +91,22 @@ export function endWithLauncher() {
   if (!launched || !process.channel) return;
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   process.channel.unref();
+}
+
+/**
+ * In a script of a package manager: ends this process, as if it had been told
+ * to, when its parent is gone. A signal sent to npm alone reaches only the
+ * shell in between, which dies of it and leaves the rest running.
+ */
+export function endWithScript() {
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === undefined || parent === 1) return;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    process.kill(process.pid, 'SIGTERM');
+  }, parentLookMs);
+  look.unref();
 }
 
 export function fail(message) {

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { endWithLauncher, fail, hasRequiredNode, relaunch } from './launch.mjs';
+import { endWithLauncher, endWithScript, fail, hasRequiredNode, relaunch } from './launch.mjs';
 
 const main = new URL('../dist/cli/main.js', import.meta.url);
 
@@ -18,5 +18,6 @@ if (!hasRequiredNode()) {
   // V8's cache would keep every plugin text that was ever evaluated; a reload must leave nothing behind.
   setFlagsFromString('--no-compilation-cache');
   endWithLauncher();
+  endWithScript();
   await import(main.href);
 }

@@ -115,7 +115,9 @@ export function announcement(kernel: Kernel, { host, port, isSecure, notes }: An
 /** Who can call a gateway that asks for no key. */
 function reachOf(host: string): string {
   const isLocal = host === 'localhost' || host === '::1' || /^127\./.test(host);
-  return isLocal ? 'Callers need no key; only this machine can reach it.' : `WARNING: there is no master key, so whoever reaches ${host} may call it.`;
+  return isLocal
+    ? 'Callers need no key; only this machine can reach it.'
+    : `WARNING: there is no master key, so whoever reaches ${host} may call it.`;
 }
 
 export interface Given {
