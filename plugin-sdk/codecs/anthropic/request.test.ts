@@ -105,6 +105,16 @@ describe('a request', () => {
   ])('tells the user %s only where that is no contact data', (user, metadata) => {
     expect(write({ user }).metadata).toEqual(metadata);
   });
+
+  it.each([
+    [{ user: 'someone@example.com' }, ['user']],
+    [{ stop: ['END', '\n'] }, ['stop']],
+    [{ service_tier: 'flex' }, ['service_tier']],
+    [{ temperature: 0.2, reasoning_effort: 'low' }, ['temperature']],
+    [{ temperature: 1, reasoning_effort: 'low', stop: 'END', service_tier: 'default', user: 'u' }, undefined],
+  ])('tells of what it leaves out of %j: %j', (fields, dropped) => {
+    expect(upstream(fields).dropped).toEqual(dropped);
+  });
 });
 
 describe('reasoning', () => {

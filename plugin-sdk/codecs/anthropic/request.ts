@@ -73,12 +73,12 @@ export function writeRequest(
     system: writeSystem(request.messages),
     messages: writeTurns(request.messages),
     stream: request.stream ? true : undefined,
-    ...writeSampling(request, thinking),
-    stop_sequences: stopSequences(request.stop),
+    ...writeSampling(request, thinking, drops),
+    stop_sequences: stopSequences(request, drops),
     ...writeTools(request, drops, { modifies, isThinking: thinking.isThinking }),
     ...thinking.body,
     ...outputConfig(request, thinking),
-    metadata: writeMetadata(request),
+    metadata: writeMetadata(request, drops),
   });
   const betas = thinking.betas.length > 0 ? { 'anthropic-beta': thinking.betas.join(',') } : {};
   return {
@@ -155,6 +155,7 @@ function writeExtra({ extra }: ChatRequest, { params }: Deployment, drops: Drops
   }
   const { service_tier: tier } = extra;
   if (tier === 'auto' || tier === 'standard_only') body.service_tier = tier;
+  else if (isString(tier) && tier !== 'default') drops.dropped.push('service_tier');
   return body;
 }
 
@@ -173,12 +174,20 @@ function maxTokens(
 }
 
 // While a model thinks, the API takes no temperature but 1.
-function writeSampling({ temperature, topP, topK }: ChatRequest, { isThinking }: Thinking): JsonObject {
-  return { temperature: isThinking && temperature !== undefined ? 1 : temperature, top_p: topP, top_k: topK };
+function writeSampling(
+  { temperature, topP, topK }: ChatRequest,
+  { isThinking }: Thinking,
+  { dropped }: Drops,
+): JsonObject {
+  const isForced = isThinking && temperature !== undefined && temperature !== 1;
+  if (isForced) dropped.push('temperature');
+  return { temperature: isForced ? 1 : temperature, top_p: topP, top_k: topK };
 }
 
-function stopSequences(stop: ChatRequest['stop']): string[] | undefined {
-  const kept = stop?.filter((text) => text.trim() !== '') ?? [];
+// The API refuses stops that are nothing but white space.
+function stopSequences({ stop = [] }: ChatRequest, { dropped }: Drops): string[] | undefined {
+  const kept = stop.filter((text) => text.trim() !== '');
+  if (kept.length < stop.length) dropped.push('stop');
   return kept.length > 0 ? kept : undefined;
 }
 
@@ -196,7 +205,9 @@ const email = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
 const phone = /^\+?[\d\s().-]{7,}$/;
 
 /** The API forbids names and contact data in the user's id. */
-function writeMetadata({ user }: ChatRequest): JsonObject | undefined {
-  if (user === undefined || user === '' || email.test(user) || phone.test(user)) return undefined;
-  return { user_id: user };
+function writeMetadata({ user }: ChatRequest, { dropped }: Drops): JsonObject | undefined {
+  if (user === undefined || user === '') return undefined;
+  if (!email.test(user) && !phone.test(user)) return { user_id: user };
+  dropped.push('user');
+  return undefined;
 }
