@@ -18,6 +18,8 @@ const idLength = 20;
 
 export interface DeploymentOptions {
   readonly prefixes: Prefixes;
+  /** Parameters of every deployment, under its own. */
+  readonly everywhere: Readonly<Record<string, unknown>>;
   readonly reader: BlockReader;
   readonly report: Report;
 }
@@ -80,7 +82,7 @@ function readEntry(tree: Tree, path: Path, options: DeploymentOptions): readonly
     info: read.values.get('model_info') as ReadBlock | undefined,
   };
   return isUsable(blocks, report)
-    ? variantsOf(blocks, options).map((variant, _, all) => build(blocks, variant, all.length > 1))
+    ? variantsOf(blocks, options).map((variant, _, all) => withParams(build(blocks, variant, all.length > 1), options))
     : [];
 }
 
@@ -194,6 +196,11 @@ function build(blocks: EntryBlocks, variant: Variant, isOneOfMany: boolean): Dep
     place: { file: spot.file, line: spot.line, column: spot.column, path: formatPath(path) },
   };
 }
+
+const withParams = (deployment: DeploymentSettings, { everywhere }: DeploymentOptions): DeploymentSettings => ({
+  ...deployment,
+  params: { ...everywhere, ...deployment.params },
+});
 
 /** Stable while the parameters stay the same, whatever their order; secrets take part and cannot be read out of it. */
 function hashOf(variant: Variant, { tree }: ReadBlock): string {

@@ -152,9 +152,20 @@ describe('a LiteLLM file', () => {
     });
   });
 
+  it('lays what litellm_settings says of translation under every deployment', () => {
+    const { drop_params: everywhere } = configuration.settings.litellm_settings as { drop_params: boolean };
+    expect(configuration.deployments.map(({ params }) => params.drop_params)).toEqual(
+      configuration.deployments.map(() => everywhere),
+    );
+  });
+
   it('keeps secrets apart from settings', () => {
     const bedrock = only('bedrock');
-    expect(bedrock.params).toEqual({ aws_region_name: 'eu-west-1', aws_access_key_id: 'AKIDEXAMPLE' });
+    expect(bedrock.params).toEqual({
+      drop_params: true,
+      aws_region_name: 'eu-west-1',
+      aws_access_key_id: 'AKIDEXAMPLE',
+    });
     expect(
       Object.fromEntries(Object.entries(bedrock.secrets).map(([name, secret]) => [name, revealSecret(secret)])),
     ).toEqual({
@@ -162,7 +173,7 @@ describe('a LiteLLM file', () => {
       aws_session_token: 'token-value-1',
     });
     const vertex = only('vertex');
-    expect(vertex.params).toEqual({ vertex_project: 'my-project' });
+    expect(vertex.params).toEqual({ drop_params: true, vertex_project: 'my-project' });
     expect(
       JSON.parse(revealSecret(vertex.secrets.vertex_credentials as NonNullable<DeploymentSettings['apiKey']>)),
     ).toEqual({

@@ -53,7 +53,8 @@ export async function readConfiguration(options: ReadOptions): Promise<ReadResul
     });
   }
   const layers = await readLayers({ files, defaultsFile, environment, readText, report });
-  if (layers.root === undefined || report.hasErrors) return { diagnostics: report.sorted(layers.files), files: layers.files };
+  if (layers.root === undefined || report.hasErrors)
+    return { diagnostics: report.sorted(layers.files), files: layers.files };
   const references = new References(environment, report);
   const root = withMasterKey(references.resolveRoot(layers.root), references);
   const built = build(root, options, report);
@@ -72,6 +73,13 @@ export async function readConfiguration(options: ReadOptions): Promise<ReadResul
   };
 }
 
+/** How requests are translated, for deployments that do not say it themselves. */
+function translationSettings(litellm: ReadBlock | undefined): Readonly<Record<string, unknown>> {
+  const names = ['drop_params', 'modify_params', 'additional_drop_params'];
+  const said = names.map((name) => [name, litellm?.values.get(name)] as const);
+  return Object.fromEntries(said.filter(([, value]) => value !== undefined));
+}
+
 type Built = Omit<Configuration, 'files' | 'digest' | 'settings' | 'placeOf' | 'warnings'>;
 
 function build(root: Block, { knownPrefixes, knownStrategies }: ReadOptions, report: Report): Built {
@@ -79,15 +87,17 @@ function build(root: Block, { knownPrefixes, knownStrategies }: ReadOptions, rep
   const { values } = reader.read('root', root, { path: [], severity: 'error' });
   const general = values.get('general_settings') as ReadBlock | undefined;
   const plugins = values.has('plugins') ? readPlugins(values.get('plugins') as List, reader, report) : [];
+  const litellm = values.get('litellm_settings') as ReadBlock | undefined;
   const deployments = values.has('model_list')
-    ? readDeployments(values.get('model_list') as List, { prefixes: prefixesOf(knownPrefixes), reader, report })
+    ? readDeployments(values.get('model_list') as List, {
+        prefixes: prefixesOf(knownPrefixes),
+        everywhere: translationSettings(litellm),
+        reader,
+        report,
+      })
     : [];
   const names = { known: knownStrategies, plugins, report };
-  const router = routerSettings(
-    values.get('router_settings') as ReadBlock | undefined,
-    values.get('litellm_settings') as ReadBlock | undefined,
-    names,
-  );
+  const router = routerSettings(values.get('router_settings') as ReadBlock | undefined, litellm, names);
   checkModelNames(root, deployments, report);
   refuseLostAuthentication(general, report);
   return {

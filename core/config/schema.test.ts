@@ -66,7 +66,7 @@ describe('the reference', () => {
     const rows = page.split('\n').filter((line) => line.startsWith('|`'));
     expect(rows).toHaveLength(Object.values(blocks).reduce((sum, { keys }) => sum + Object.keys(keys).length, 0));
     expect(page).toContain('|`master_key`|secret text|RUTTER_MASTER_KEY or LITELLM_MASTER_KEY|yes|');
-    expect(page).toContain('|`drop_params`|true or false|false|kept for plugins|');
+    expect(page).toContain('|`drop_params`|true or false|false|yes|');
     expect(page).toContain('|`cache`|true or false||not yet|');
   });
 });

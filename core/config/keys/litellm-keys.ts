@@ -32,11 +32,11 @@ export const litellmBlock: KeyBlock = {
     request_timeout: honoured('duration', 'Longest wait for a whole call, when `router_settings.timeout` is not set.', {
       min: 1,
     }),
-    drop_params: kept('boolean', 'Leave out what a vendor does not support, instead of refusing it.', {
+    drop_params: honoured('boolean', 'Leave out what a vendor does not support, instead of refusing it.', {
       default: 'false',
     }),
-    modify_params: kept('boolean', 'Mend requests that a vendor would refuse.', { default: 'false' }),
-    additional_drop_params: kept('texts', 'Parameters always left out.'),
+    modify_params: honoured('boolean', 'Mend requests that a vendor would refuse.', { default: 'false' }),
+    additional_drop_params: honoured('texts', 'Parameters always left out.'),
     turn_off_message_logging: kept('boolean', 'Keep messages out of logs: always so.'),
     redact_user_api_key_info: kept('boolean', 'Keep keys out of logs: always so.'),
     json_logs: kept('boolean', 'Logs as JSON: always so.'),
