@@ -15,7 +15,7 @@ import { broken, failures } from './failures.ts';
 import { type Mode, modes, viaSimulated, viaVendor } from './judge.ts';
 import { Matrix } from './matrix.ts';
 import { operations } from './operations.ts';
-import { outcomeOf, outcomes, parameters, refused } from './parameters.ts';
+import { harmless, outcomeOf, outcomes, parameters, refused, send, titleOf } from './parameters.ts';
 import { scenarios, tokens } from './scenarios.ts';
 import { toldBy } from './truth.ts';
 import { anthropicDeployment, failing, once, openAiEntry, startWire, type Wire } from './vendors.ts';
@@ -72,20 +72,48 @@ describe('each parameter', () => {
     'logit_bias',
   ]);
 
-  it.each(parameters)('$name goes to OpenAI as it is, and is never lost on the way to Anthropic', async (parameter) => {
-    const { name } = parameter;
-    const [openAi, anthropic] = [
-      await outcomeOf(wire, 'openAi', parameter),
-      await outcomeOf(wire, 'anthropic', parameter),
-    ];
-    matrix.note('parameters', `\`${name}\``, 'OpenAI', openAi);
-    matrix.note('parameters', `\`${name}\``, 'Anthropic', anthropic);
-    // `metadata` is the gateway's own, as in LiteLLM.
-    if (name === 'metadata') return expect([openAi, anthropic]).toEqual([outcomes.silent, outcomes.silent]);
-    expect(openAi).toBe(outcomes.passed);
-    if (unmapped.has(name)) expect(anthropic).toBe(refused);
-    expect(anthropic).not.toBe(outcomes.silent);
+  it.each(parameters.map((one) => ({ ...one, title: titleOf(one) })))(
+    '$title goes to OpenAI as it is, and is never lost on the way to Anthropic',
+    async (parameter) => {
+      const { name, title } = parameter;
+      const [openAi, anthropic] = [
+        await outcomeOf(wire, 'openAi', parameter),
+        await outcomeOf(wire, 'anthropic', parameter),
+      ];
+      matrix.note('parameters', title, 'OpenAI', openAi);
+      matrix.note('parameters', title, 'Anthropic', anthropic);
+      // `metadata` is the gateway's own, as in LiteLLM.
+      if (name === 'metadata') return expect([openAi, anthropic]).toEqual([outcomes.silent, outcomes.silent]);
+      expect(openAi).toBe(outcomes.passed);
+      if (unmapped.has(name)) expect(anthropic).toBe(refused);
+      expect(anthropic).not.toBe(outcomes.silent);
+    },
+  );
+});
+
+it('refuses no request for a value that asks for nothing', async () => {
+  const { translation } = await send(wire, 'anthropic', 'an', harmless);
+  expect(translation).toBe('');
+});
+
+it('tells of what litellm_settings drops for every deployment', async () => {
+  const gateway = await startGateway({
+    config: {
+      model_list: [
+        anthropicDeployment('lenient', wire.anthropic, 'text'),
+        anthropicDeployment('strict', wire.anthropic, 'text', { drop_params: false }),
+      ],
+      litellm_settings: { drop_params: true },
+      router_settings: once,
+    },
   });
+  const ask = (model: string) =>
+    openAiClient(gateway)
+      .chat.completions.create({ model, messages: [user('Hello.')], seed: 7, n: 2 })
+      .withResponse();
+  expect((await ask('lenient')).response.headers.get('x-rutter-translation')).toBe('dropped n, seed');
+  await expect(ask('strict')).rejects.toMatchObject({ status: 400, param: 'n' });
+  await gateway.stop();
 });
 
 describe('each operation', () => {
