@@ -28,9 +28,7 @@ export const isLostSocket = (error: unknown): boolean => lostCodes.has(codeOf(er
 const isParserError = (error: unknown): error is Error => error instanceof Error && error.name === 'HTTPParserError';
 
 /** The socket ended in an orderly way, but the reply was not whole; the parser calls that an invalid state at its end. */
-const isCutShort = (error: unknown): boolean =>
-  codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' ||
-  (isParserError(error) && error.message.includes('Invalid EOF state'));
+const isCutShort = (error: unknown): boolean => isParserError(error) && error.message.includes('Invalid EOF state');
 
 /** An error of undici, TLS or the operating system while talking to `origin`. */
 export function exchangeFailure(error: unknown, origin: string): RutterError {
@@ -41,6 +39,9 @@ export function exchangeFailure(error: unknown, origin: string): RutterError {
       'ERR_PROVIDER_MALFORMED',
       `The reply of ${origin} has more than ${maxHeadBytes} bytes of headers.`,
     );
+  }
+  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+    return new RutterError('ERR_PROVIDER_MALFORMED', `The reply of ${origin} has two lengths; expected one.`);
   }
   if (isCutShort(error)) return connectionFailure(origin, 'ended before the reply was complete', undefined);
   // Without a cause: this error carries the bytes it could not read.
