@@ -1,8 +1,8 @@
 /** Commands that plugins bring: `rutter <name> …`. */
 import { RutterError } from '@rutter/plugin-sdk';
 import { Kernel } from '../kernel.ts';
+import { kernelOptions } from './given.ts';
 import { readServeOptions } from './options.ts';
-import { kernelOptions } from './serve.ts';
 
 /** The exit code; undefined when no plugin of the composition has the command. */
 export async function runPluginCommand(name: string, args: readonly string[]): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 /** The supervisor's side of one worker process. */
 import type { ChildProcess } from 'node:child_process';
 import { RutterError } from '@rutter/plugin-sdk';
-import { startRefused } from '../cli/serve.ts';
+import { startRefused } from '../cli/listening.ts';
 import { Channel } from './channel.ts';
 import type { Ask, Message, Tell, Watched } from './messages.ts';
 

@@ -1,10 +1,10 @@
 /** One of several gateway processes on a port: it does what the supervisor says. */
 
 import { surviveFaults } from '../cli/faults.ts';
+import type { Given } from '../cli/given.ts';
 import { listenError } from '../cli/listen-error.ts';
+import { announcement, isGuarded, listenOptions } from '../cli/listening.ts';
 import type { ServeOptions } from '../cli/options.ts';
-import type { Given } from '../cli/serve.ts';
-import { announcement, isGuarded, listenOptions } from '../cli/serve.ts';
 import type { Prepared as PreparedGeneration } from '../generation/keeper.ts';
 import type { ReloadReport } from '../generation/report.ts';
 import { type Compiled, Kernel } from '../kernel.ts';

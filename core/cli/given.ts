@@ -1,0 +1,48 @@
+/** What a gateway is started with, before any of it runs. */
+import { resolve } from 'node:path';
+import { composeFromEnvironment } from '../config/from-environment.ts';
+import { readTextFile } from '../config/layers.ts';
+import { readConfiguration } from '../config/read.ts';
+import type { KernelOptions } from '../kernel.ts';
+import { KernelLog } from '../log/log.ts';
+import { findDistribution, readShipped } from '../plugins/distribution.ts';
+import type { ServeOptions } from './options.ts';
+
+export interface Given {
+  readonly kernel: KernelOptions;
+  readonly notes: readonly string[];
+}
+
+/** What a kernel is made with: from a file, or composed from the keys in the environment. */
+export async function kernelOptions(options: ServeOptions): Promise<Given> {
+  const environment = process.env;
+  const distribution = findDistribution();
+  const log = new KernelLog({ level: options.debug ? 'debug' : 'info' });
+  const dataFolder = resolve(options.dataFolder);
+  const composed = options.config === undefined ? await fromEnvironment(distribution) : undefined;
+  const file = composed ? resolve(dataFolder, 'composed-from-environment.yaml') : resolve(options.config as string);
+  const readText = composed
+    ? async (path: string) => (path === file ? composed.yaml : readTextFile(path))
+    : readTextFile;
+  const kernel: KernelOptions = {
+    log,
+    environment,
+    dataFolder,
+    distribution,
+    readConfiguration: (known) =>
+      readConfiguration({ files: [file], environment, ...known, defaultsFile: distribution?.defaultsFile, readText }),
+  };
+  return { kernel, notes: composed?.notes ?? [] };
+}
+
+async function fromEnvironment(distribution: ReturnType<typeof findDistribution>) {
+  const shipped = distribution ? await readShipped(distribution) : [];
+  const claims = shipped.flatMap(({ manifest }) =>
+    (manifest.claims.environment ?? []).map(({ variable, models }) => ({
+      prefix: manifest.claims.modelPrefixes?.[0] ?? manifest.name,
+      variable,
+      models,
+    })),
+  );
+  return composeFromEnvironment(process.env, claims);
+}
