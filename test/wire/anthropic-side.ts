@@ -1,4 +1,5 @@
 /** Anthropic's end of the wire: a truth as a reply, and a request as what is asked. */
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Asked,
   type Called,
@@ -13,6 +14,7 @@ import {
 } from './truth.ts';
 
 const jsonTool = 'json_tool_call';
+const wrapper = 'values';
 export const signature = 'c2lnbmVkIGJ5IHRoZSB2ZW5kb3I=';
 
 const stopReasons = {
@@ -37,8 +39,14 @@ interface Block {
   readonly deltas: readonly object[];
 }
 
+const jsonToolOf = ({ tools }: Fields) => listOf(tools).find(({ name }) => name === jsonTool);
+
 /** A model that is made to answer in JSON does so by the tool it is given. */
-const answersByTool = ({ tool_choice: choice }: Fields) => fieldsOf(choice ?? {}).name === jsonTool;
+const answersByTool = (request: Fields) =>
+  jsonToolOf(request) !== undefined && fieldsOf(request.tool_choice ?? {}).type !== 'auto';
+
+/** A tool's input is an object: of another schema the value stands inside one. */
+const isWrapped = (schema: unknown) => isDeepStrictEqual(fieldsOf(schema).required, [wrapper]);
 
 function blocksOf({ text, calls = [], reasoning }: Truth, request: Fields): Block[] {
   const blocks: Block[] = [];
@@ -51,8 +59,7 @@ function blocksOf({ text, calls = [], reasoning }: Truth, request: Fields): Bloc
         { type: 'signature_delta', signature },
       ],
     });
-  if (text !== undefined && answersByTool(request))
-    blocks.push(toolBlock({ id: 'toolu_json', name: jsonTool, input: wholeJson(text), text }));
+  if (text !== undefined && answersByTool(request)) blocks.push(jsonBlock(text, request));
   else if (text !== undefined)
     blocks.push({
       start: { type: 'text', text: '' },
@@ -69,6 +76,11 @@ function wholeJson(text: string): unknown {
   } catch {
     return {};
   }
+}
+
+function jsonBlock(text: string, request: Fields): Block {
+  const json = isWrapped(jsonToolOf(request)?.input_schema) ? `{"${wrapper}":${text}}` : text;
+  return toolBlock({ id: 'toolu_json', name: jsonTool, input: wholeJson(json), text: json });
 }
 
 function toolBlock({ text, ...call }: Called & { readonly text?: string }): Block {
@@ -117,12 +129,14 @@ export function* anthropicEvents(truth: Truth, request: Fields): Generator<strin
   yield event('message_stop');
 }
 
+const unwrapped = (schema: unknown) => (isWrapped(schema) ? fieldsOf(fieldsOf(schema).properties)[wrapper] : schema);
+
 const choices: Fields = { any: 'required' };
 
 /** What a Messages body asks for. */
 export function askedOfAnthropic(body: Fields): Asked {
   const all = listOf(body.tools);
-  const json = all.find(({ name }) => name === jsonTool);
+  const json = jsonToolOf(body);
   const choice = fieldsOf(body.tool_choice ?? { type: 'auto' });
   const named = choice.name === undefined || choice.name === jsonTool ? undefined : `tool ${choice.name}`;
   return {
@@ -139,7 +153,7 @@ export function askedOfAnthropic(body: Fields): Asked {
       })),
     choice: json === undefined ? (named ?? String(choices[String(choice.type)] ?? choice.type)) : 'auto',
     isParallel: choice.disable_parallel_tool_use !== true,
-    ...(json !== undefined && { schema: json.input_schema }),
+    ...(json !== undefined && { schema: unwrapped(json.input_schema) }),
     ...(body.temperature !== undefined && { temperature: body.temperature }),
     ...(body.top_p !== undefined && { topP: body.top_p }),
     stop: [body.stop_sequences ?? []].flat(),
@@ -154,7 +168,7 @@ function turnOf({ role, content }: Fields): Turn {
   return {
     role: role === 'assistant' ? 'assistant' : 'user',
     text: textIn(of('text')),
-    images: of('image').map((image) => {
+    images: [...of('image'), ...of('document')].map((image) => {
       const { type, url, media_type: media, data } = fieldsOf(image.source);
       return type === 'url' ? String(url) : `${media},${data}`;
     }),

@@ -1,8 +1,11 @@
 /** What surrounds a call: headers of replies and errors, fields that are the gateway's and fields that are not. */
+import { randomBytes } from 'node:crypto';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, openAiClient, startGateway, startVendor, type Vendor } from '../support/index.ts';
+import { askedOfAnthropic } from './anthropic-side.ts';
 import { type Chat, chunksOf, user } from './client.ts';
+import { askedOfOpenAi } from './openai-side.ts';
 import { tokens } from './scenarios.ts';
 import type { Fields, Truth } from './truth.ts';
 import { anthropicDeployment, anthropicSpeaker, failing, once, openAiEntry, openAiSpeaker } from './vendors.ts';
@@ -222,6 +225,28 @@ it('sends the bytes of a request to OpenAI on as they came, but for the model', 
   expect(sent).toContain('"temperature":1.0');
   expect(sent).toContain('12345678901234567890');
   expect(JSON.parse(sent)).toMatchObject({ model: 'm' });
+});
+
+it('carries an image of several megabytes to both vendors whole', async () => {
+  const data = randomBytes(3 * 1024 * 1024).toString('base64');
+  const image = { type: 'image_url' as const, image_url: { url: `data:image/jpeg;base64,${data}` } };
+  const messages = [{ role: 'user' as const, content: [image, { type: 'text' as const, text: 'What is this? “ü”' }] }];
+  for (const { model, vendor } of sides) {
+    await client.chat.completions.create({ model, messages, temperature: 0.5 });
+    const body = vendor().requests.at(-1)?.json ?? {};
+    const asked = model === 'from-openai' ? askedOfOpenAi(body) : askedOfAnthropic(body);
+    expect(asked.turns[0]?.text).toBe('What is this? “ü”');
+    expect(asked.turns[0]?.images[0] === `image/jpeg,${data}`).toBe(true);
+    expect(body).toMatchObject({ model: 'm', temperature: 0.5 });
+  }
+});
+
+it('refuses by its path a part that a vendor has no place for', async () => {
+  const audio = { type: 'input_audio' as const, input_audio: { data: 'AAAA', format: 'wav' as const } };
+  const messages = [user('Listen.'), { role: 'user' as const, content: [audio] }];
+  expect((await client.chat.completions.create({ model: 'from-openai', messages })).choices).toHaveLength(1);
+  const refused = client.chat.completions.create({ model: 'from-anthropic', messages });
+  await expect(refused).rejects.toMatchObject({ status: 400, param: 'messages[1].content[0]' });
 });
 
 it('adds the defaults of a deployment under, and its extra body over, what the caller sent', async () => {

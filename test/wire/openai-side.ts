@@ -64,6 +64,9 @@ export function* openAiEvents(truth: Truth, model: unknown, includesUsage: boole
   yield 'data: [DONE]\n\n';
 }
 
+/** The schema that any JSON object has. */
+export const anyObject = { type: 'object', additionalProperties: true, properties: {} };
+
 /** What a chat completions body asks for. */
 export function askedOfOpenAi(body: Fields): Asked {
   const messages = listOf(body.messages);
@@ -83,6 +86,7 @@ export function askedOfOpenAi(body: Fields): Asked {
     }),
     choice: typeof choice === 'string' ? choice : `tool ${fieldsOf(fieldsOf(choice).function).name}`,
     isParallel: body.parallel_tool_calls !== false,
+    ...(format.type === 'json_object' && { schema: anyObject }),
     ...(format.type === 'json_schema' && { schema: fieldsOf(format.json_schema).schema }),
     ...(body.temperature !== undefined && { temperature: body.temperature }),
     ...(body.top_p !== undefined && { topP: body.top_p }),
@@ -106,7 +110,9 @@ function turnOf(message: Fields): Turn {
     ...empty,
     role: role === 'assistant' ? 'assistant' : 'user',
     text: textOf(message),
-    images: listOf(content).flatMap(({ image_url: image }) => (image === undefined ? [] : [addressOf(image)])),
+    images: listOf(content).flatMap(({ image_url: image, file }) =>
+      image || file ? [addressOf(String(image ? fieldsOf(image).url : fieldsOf(file).file_data))] : [],
+    ),
     calls: listOf(calls).map((call) => {
       const { name, arguments: text } = fieldsOf(call.function);
       return { id: String(call.id), name: String(name), input: JSON.parse(String(text)) as unknown };
@@ -114,7 +120,5 @@ function turnOf(message: Fields): Turn {
   };
 }
 
-function addressOf(image: unknown): string {
-  const url = String(fieldsOf(image).url);
-  return url.startsWith('data:') ? url.slice('data:'.length).replace(';base64', '') : url;
-}
+const addressOf = (url: string): string =>
+  url.startsWith('data:') ? url.slice('data:'.length).replace(';base64', '') : url;

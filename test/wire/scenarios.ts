@@ -62,6 +62,8 @@ const called = ({ id, name, input }: { id: string; name: string; input: unknown 
   function: { name, arguments: JSON.stringify(input) },
 });
 
+const list = { type: 'array', items: { anyOf: [{ type: 'integer' }, { type: 'object' }] } };
+
 const plain: readonly Scenario[] = [
   {
     title: 'Text',
@@ -109,6 +111,11 @@ const plain: readonly Scenario[] = [
     chat: { messages: [user('Count on.')], max_completion_tokens: 5, stop: 'END' },
     truth: { text: '1, 2, 3, 4', finish: 'length', tokens },
     asked: { stop: ['END'], limit: 5 },
+  },
+  {
+    title: 'An empty reply',
+    chat: { messages: [user('Say nothing.')] },
+    truth: { text: '', finish: 'stop', tokens: { ...tokens, completion: 0 } },
   },
   {
     title: 'A refusal',
@@ -163,6 +170,17 @@ const tools: readonly Scenario[] = [
     chat: { messages: [user('Just talk.')], tools: [weather], tool_choice: 'none' },
     truth: { text: 'Fine.', finish: 'stop', tokens },
     asked: { choice: 'none' },
+  },
+  {
+    title: 'Reasoning, text and a call in one reply',
+    chat: { messages: [user('Paris?')], tools: [weather], reasoning_effort: 'medium' },
+    truth: {
+      reasoning: 'They want the weather.',
+      text: 'Looking.',
+      calls: [paris],
+      finish: 'tool_calls',
+      tokens: { ...tokens, reasoning: 5 },
+    },
   },
   {
     title: 'Answers of parallel tools, and what the user adds',
@@ -234,6 +252,55 @@ const shaped: readonly Scenario[] = [
     },
     truth: { text: '{"city":"Paris \\"est\\"","degrees":18.5,"words":["mild","🌦"]}', finish: 'stop', tokens },
     asked: { schema, tools: [], choice: 'auto' },
+  },
+  {
+    title: 'A reply in JSON whose root is a list',
+    chat: {
+      messages: [user('Two numbers.')],
+      response_format: { type: 'json_schema', json_schema: { name: 'numbers', schema: list } },
+    },
+    truth: { text: '[1,{"a":"b"}]', finish: 'stop', tokens },
+    asked: { schema: list },
+  },
+  {
+    title: 'A reply in JSON by a schema, with tools at hand',
+    chat: {
+      messages: [user('Weather, as JSON.')],
+      tools: [weather],
+      response_format: { type: 'json_schema', json_schema: { name: 'weather', schema } },
+    },
+    truth: { text: '{"city":"Rome","degrees":25,"words":[]}', finish: 'stop', tokens },
+    asked: { schema },
+  },
+  {
+    title: 'A tool call on the way to a reply in JSON',
+    chat: {
+      messages: [user('Weather, as JSON.')],
+      tools: [weather],
+      response_format: { type: 'json_schema', json_schema: { name: 'weather', schema } },
+    },
+    truth: { calls: [paris], finish: 'tool_calls', tokens },
+  },
+  {
+    title: 'Any JSON object',
+    chat: { messages: [user('As JSON.')], response_format: { type: 'json_object' } },
+    truth: { text: '{"a":{"b":[null,true]}}', finish: 'stop', tokens },
+  },
+  {
+    title: 'A document',
+    chat: {
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'file', file: { filename: 'a.pdf', file_data: `data:application/pdf;base64,${pixel}` } },
+            { type: 'text', text: 'Sum up.' },
+          ],
+        },
+      ],
+    },
+    truth: { text: 'Short.', finish: 'stop', tokens },
+    asked: { turns: [turn('user', { text: 'Sum up.', images: [`application/pdf,${pixel}`] })] },
   },
 ];
 
