@@ -44,7 +44,8 @@ export class KernelLog {
       this.#lost++;
       return;
     }
-    this.#waiting.push(line);
+    // Searching also makes one flat text of it: until then it is a tree of its parts, which the collector would walk.
+    this.#waiting.push(this.redactor.clean(line));
     this.#length += line.length;
     this.#timer ??= setTimeout(() => this.flush(), flushMs);
   }
@@ -54,7 +55,7 @@ export class KernelLog {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#waiting.length === 0) return;
-    const text = this.redactor.clean(this.#waiting.join(''));
+    const text = this.#waiting.join('');
     this.#waiting = [];
     this.#length = 0;
     this.#sink.write(text);
