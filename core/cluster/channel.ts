@@ -25,6 +25,7 @@ export class Channel {
   readonly #handlers: ChannelHandlers;
   readonly #pending = new Map<number, Pending>();
   #next = 0;
+  #isClosed = false;
 
   constructor(port: Port, handlers: ChannelHandlers) {
     this.#port = port;
@@ -32,6 +33,7 @@ export class Channel {
   }
 
   ask<T>(ask: Ask, timeoutMs = answerMs): Promise<T> {
+    if (this.#isClosed) return Promise.reject(goneError());
     if (this.#pending.size >= mostPending)
       return Promise.reject(new RutterError('ERR_PLUGIN_DOWN', 'Too many questions wait for the other process.'));
     const id = this.#next++;
@@ -81,10 +83,13 @@ export class Channel {
 
   /** The other side is gone: nothing will be answered any more. */
   close(): void {
+    this.#isClosed = true;
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
-      reject(new RutterError('ERR_PLUGIN_DOWN', 'The other process is gone.'));
+      reject(goneError());
     }
     this.#pending.clear();
   }
 }
+
+const goneError = () => new RutterError('ERR_PLUGIN_DOWN', 'The other process is gone.');
