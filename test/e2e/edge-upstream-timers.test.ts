@@ -1,8 +1,9 @@
 /**
  * Vendors that stall: each timer ends the call in its time, at every phase.
  *
- * All phases run at once, five rounds of them. What the machine itself is
- * late by, told by a timer beside each round, is not held against anyone.
+ * All phases run at once, five rounds of them. What a busy machine is late
+ * by, told beside each round by a timer here and by the time the gateway
+ * takes to say that it is alive, is not held against the timers.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -114,6 +115,18 @@ async function ownLateness(ms: number): Promise<number> {
   return performance.now() - startedAt - ms;
 }
 
+/** The longest that the gateway took to answer the simplest of requests meanwhile. */
+async function gatewayLateness(forMs: number): Promise<number> {
+  const until = performance.now() + forMs;
+  let most = 0;
+  while (performance.now() < until) {
+    const { ms } = await exchangeRaw(gateway, 'GET /health/liveliness HTTP/1.1\r\nhost: g\r\n\r\n');
+    most = Math.max(most, ms);
+    await sleep(40);
+  }
+  return most;
+}
+
 interface Round {
   readonly exchanges: ReadonlyMap<string, RawExchange>;
   readonly lateMs: number;
@@ -122,15 +135,18 @@ interface Round {
 async function run(): Promise<Round> {
   const models = [...phases, { model: 'deaf', stream: false }, { model: 'deaf-stream', stream: true }];
   const exchanges = new Map<string, RawExchange>();
-  const [late] = await Promise.all([
+  const [late, gatewayMs] = await Promise.all([
     Promise.all([timers.connect, timers.first, timers.total].map(ownLateness)),
+    gatewayLateness(timers.total),
     ...models.map(
       async ({ model, stream }) => void exchanges.set(model, await ask(model.replace('-stream', ''), stream)),
     ),
   ]);
-  return { exchanges, lateMs: Math.max(...late) };
+  return { exchanges, lateMs: Math.max(...late) + gatewayMs };
 }
 
+// The first round also pays for code that runs for the first time.
+await run();
 const results: Round[] = [];
 for (let round = 0; round < rounds; round++) results.push(await run());
 
@@ -188,7 +204,7 @@ it(`a connection that does not come about is given up in time, ${rounds} times o
 
 it('every stalled vendor sees its connection closed', async () => {
   for (const { requests } of vendors) {
-    expect(requests).toHaveLength(rounds);
+    expect(requests).toHaveLength(rounds + 1);
     for (const request of requests) {
       await request.closed;
       expect(request.abortedAt).toBeDefined();
