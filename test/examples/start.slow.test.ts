@@ -34,7 +34,7 @@ describe("the README's first commands", () => {
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
     const ended = once(child, 'close');
     endAfterFile(async () => {
-      if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid as number), 'SIGKILL');
     });
 
     await until('the gateway to listen', () => said.includes('Rutter is listening on'), 170_000).catch((error) => {
