@@ -12,7 +12,7 @@ export function exposed(error: RutterError): RutterError {
   return Object.assign(Object.create(Object.getPrototypeOf(error) as object) as RutterError, { ...error, message: hidden, cause: undefined });
 }
 
-export function errorHeaders(error: RutterError, requestId: string): Record<string, string> {
+function errorHeaders(error: RutterError, requestId: string): Record<string, string> {
   const headers: Record<string, string> = { ...error.headers, 'content-type': 'application/json', 'x-request-id': requestId };
   if (error.retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   else if (error.code === 'ERR_LIMIT_OVERLOADED' || error.code === 'ERR_KERNEL_DRAINING') headers['retry-after'] = '1';

@@ -26,7 +26,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 const maxDepth = 100;
 /** Strings of at least this many bytes are noted. */
-export const longStringBytes = 64 * 1024;
+const longStringBytes = 64 * 1024;
 
 const invalid = (message: string) => new RutterError('ERR_REQUEST_INVALID', message);
 

@@ -104,7 +104,7 @@ async function readFormCall(
 }
 
 /** Serves a call that has been read, sends what comes and settles it; true for a complete reply. */
-export async function runCall(call: ModelCall, response: ServerResponse): Promise<boolean> {
+async function runCall(call: ModelCall, response: ServerResponse): Promise<boolean> {
   const { path } = call;
   const stream = call.stream
     ? new ClientStream(response, {

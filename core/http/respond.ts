@@ -30,7 +30,7 @@ export interface Sent {
   readonly cacheable?: CacheableReply | undefined;
 }
 
-export function summarise(
+function summarise(
   call: ModelCall,
   vendorHeaders: Readonly<Record<string, string>>,
   target: Target | undefined = call.servedBy,

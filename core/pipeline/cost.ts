@@ -47,8 +47,8 @@ export function addUsage(before: Usage | undefined, more: Usage): Usage {
   return { ...(sum as unknown as Usage), ...((before.estimated ?? more.estimated) ? { estimated: true } : {}) };
 }
 
-export const promptTokens = (usage: Usage) => usage.input + (usage.cachedInput ?? 0) + (usage.cacheWrite ?? 0) + (usage.cacheWriteLong ?? 0) + (usage.audioInput ?? 0);
-export const replyTokens = (usage: Usage) => usage.output + (usage.reasoning ?? 0) + (usage.audioOutput ?? 0);
+const promptTokens = (usage: Usage) => usage.input + (usage.cachedInput ?? 0) + (usage.cacheWrite ?? 0) + (usage.cacheWriteLong ?? 0) + (usage.audioInput ?? 0);
+const replyTokens = (usage: Usage) => usage.output + (usage.reasoning ?? 0) + (usage.audioOutput ?? 0);
 export const totalTokens = (usage: Usage) => promptTokens(usage) + replyTokens(usage);
 
 /** Four characters a token: the rule of thumb for English, marked as an estimate wherever it is used. */

@@ -17,7 +17,7 @@ const badRequestCodes = new Set([
 ]);
 const closedCodes = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
 
-export const codeOf = (error: unknown): string => {
+const codeOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : '';
 };

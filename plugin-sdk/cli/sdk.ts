@@ -16,7 +16,7 @@ export const sdkFolder = join(import.meta.dirname, isBuilt ? '../..' : '..');
 export const startersFolder = join(sdkFolder, 'cli', 'starters');
 
 const sdkName = '@rutter/plugin-sdk';
-const subpaths = ['', 'codecs', 'numerics', 'testing', 'pack'];
+const subpaths = ['', 'codecs', 'testing', 'pack'];
 
 export const sdkVersion = (): string => JSON.parse(readFileSync(join(sdkFolder, 'package.json'), 'utf8')).version;
 

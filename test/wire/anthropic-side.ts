@@ -25,7 +25,7 @@ const stopReasons = {
 } as const;
 
 /** Anthropic counts what came from its cache beside the input. */
-export const anthropicUsage = ({ prompt, completion, cached, reasoning }: Tokens) => ({
+const anthropicUsage = ({ prompt, completion, cached, reasoning }: Tokens) => ({
   input_tokens: prompt - cached,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: cached,

@@ -4,7 +4,7 @@ import { html, type VendorHandler } from '../support/index.ts';
 import type { Fields } from './truth.ts';
 
 /** A class of the SDK's errors; each takes other statuses. */
-export type ErrorKind = new (...parameters: never[]) => Error;
+type ErrorKind = new (...parameters: never[]) => Error;
 
 export interface FailureCase {
   readonly title: string;

@@ -65,7 +65,7 @@ export function* openAiEvents(truth: Truth, model: unknown, includesUsage: boole
 }
 
 /** The schema that any JSON object has. */
-export const anyObject = { type: 'object', additionalProperties: true, properties: {} };
+const anyObject = { type: 'object', additionalProperties: true, properties: {} };
 
 /** What a chat completions body asks for. */
 export function askedOfOpenAi(body: Fields): Asked {

@@ -81,7 +81,7 @@ function readInput(text: string, path: string): JsonObject {
 }
 
 /** Only what Anthropic signed or sealed goes back to it: anything else it refuses. */
-export const writeReasoning = (blocks: readonly ReasoningBlock[] = []): JsonObject[] =>
+const writeReasoning = (blocks: readonly ReasoningBlock[] = []): JsonObject[] =>
   blocks.flatMap(({ text, signature, redacted, origin = messagesDialect }): JsonObject[] => {
     if (origin !== messagesDialect) return [];
     if (redacted !== undefined) return [{ type: 'redacted_thinking', data: redacted }];

@@ -32,7 +32,7 @@ function writeTool(tool: Tool | OtherTool, index: number, drops: Drops): JsonObj
   return [defined({ name, description, input_schema: schema, cache_control: cacheControl ?? inner.cache_control })];
 }
 
-export function writeToolChoice(choice: ToolChoice | undefined, parallel: boolean | undefined): JsonObject | undefined {
+function writeToolChoice(choice: ToolChoice | undefined, parallel: boolean | undefined): JsonObject | undefined {
   const single = parallel === false ? { disable_parallel_tool_use: true } : {};
   if (choice === undefined) return parallel === false ? { type: 'auto', ...single } : undefined;
   if (choice === 'none') return { type: 'none' };

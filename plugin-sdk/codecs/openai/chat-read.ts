@@ -84,7 +84,7 @@ function readReasoning(effort: string | undefined, thinking: unknown): ChatReque
   return defined({ effort, budgetTokens: isNumber(raw?.budget_tokens) ? raw.budget_tokens : undefined, raw });
 }
 
-export function readMessage(message: JsonObject): Message {
+function readMessage(message: JsonObject): Message {
   const set = new Fieldset(message);
   const role = set.take('role', isRole) ?? 'tool';
   const found = message.content;

@@ -9,7 +9,7 @@ import type { Fields } from '../../contract/wire.ts';
 import { isArray, isBoolean, isObject, isString } from '../values.ts';
 
 /** How a value looks in a message: short, and never more of it than 40 characters. */
-export function found(value: unknown): string {
+function found(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (isString(value)) return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';

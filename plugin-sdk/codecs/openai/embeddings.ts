@@ -85,7 +85,7 @@ function readVector(entry: JsonObject): Float32Array | number[] {
   throw malformed(JSON.stringify(entry), 'an embedding of numbers or base64');
 }
 
-export function readEmbeddingsReply(body: unknown): EmbeddingsReply {
+function readEmbeddingsReply(body: unknown): EmbeddingsReply {
   const found = replyObject(body, 'a JSON object with data');
   const { object: _, data, model, usage, error, ...envelope } = found;
   if (error !== undefined && error !== null) throw innerFailure(found);

@@ -19,7 +19,7 @@ import { readBlocks } from './thinking.ts';
 import { readUsage } from './usage.ts';
 
 /** The envelope's facts and its choices; throws the error a 200 may carry, or ERR_PROVIDER_MALFORMED. */
-export function readReply(body: unknown, readChoice: (choice: JsonObject) => Choice): ChatReply {
+function readReply(body: unknown, readChoice: (choice: JsonObject) => Choice): ChatReply {
   const found = replyObject(isString(body) ? (parseJson(body) ?? body) : body, 'a JSON object with choices');
   const { id, object: _, created: _created, model, choices, usage, error, ...envelope } = found;
   if (error !== undefined && error !== null) throw innerFailure(found);

@@ -140,7 +140,7 @@ const chunkUsage = ({ usage, x_groq: groq }: JsonObject) =>
   readUsage(usage) ?? (isObject(groq) ? readUsage(groq.usage) : undefined);
 
 /** The chunk of a frame; undefined for `[DONE]` and for what has no data. */
-export function readChunk(event: string, data: string): JsonObject | undefined {
+function readChunk(event: string, data: string): JsonObject | undefined {
   const text = data.trim();
   if (text === '' || text === '[DONE]') return undefined;
   const chunk = parseJson(text);
@@ -150,7 +150,7 @@ export function readChunk(event: string, data: string): JsonObject | undefined {
   return chunk;
 }
 
-export function readStart(chunk: JsonObject): ChatEvent {
+function readStart(chunk: JsonObject): ChatEvent {
   const {
     id,
     model,

@@ -11,7 +11,7 @@ export const levels = ['key', 'team', 'organization'] as const;
 export const measures = ['requests', 'tokens', 'parallel'] as const;
 
 export type Level = (typeof levels)[number];
-export type Measure = (typeof measures)[number];
+type Measure = (typeof measures)[number];
 
 export interface Limit {
   readonly level: Level;
