@@ -12,7 +12,7 @@ export interface ReloadAnswer {
   readonly started: readonly string[];
 }
 
-export interface PluginRow {
+interface PluginRow {
   readonly name: string;
   readonly state: string;
   readonly generations: readonly number[];

@@ -1,7 +1,7 @@
 /** Streams that are held open over whatever a test does meanwhile. */
 import { streamedText } from '../support/index.ts';
 
-export interface StreamEnd {
+interface StreamEnd {
   readonly id: string;
   readonly text: string;
   /** All that was sent. */
