@@ -160,7 +160,7 @@ async function dispatch(options: AppOptions, exchange: Exchange): Promise<void> 
     });
   if (route.mode !== 'model') return servePlainRoute({ request, response, facts, path, route, owner, params, query });
   const key = facts.rawHeader('idempotency-key');
-  const run = () => serveModelRoute({ request, response, facts, path, route, params });
+  const run = () => serveModelRoute({ request, response, facts, path, route, params, log: options.log });
   if (key === undefined) await run();
   else await options.idempotency.serve(key, { request, response, facts, path, limits: bodyLimits(path, route) }, run);
 }

@@ -2,7 +2,7 @@
  * A model call over HTTP: from the body to the settled outcome.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CallFacts, type Dialect, type ModelRoute, RutterError } from '@rutter/plugin-sdk';
+import { type CallFacts, type Dialect, type Log, type ModelRoute, RutterError } from '@rutter/plugin-sdk';
 import type { Facts } from '../pipeline/facts.ts';
 import { ModelCall } from '../pipeline/model-call.ts';
 import type { RequestPath } from '../pipeline/path.ts';
@@ -25,6 +25,7 @@ export interface ModelExchange {
   readonly path: RequestPath;
   readonly route: ModelRoute;
   readonly params: Readonly<Record<string, string>>;
+  readonly log: Pick<Log, 'error'>;
 }
 
 /** Runs the whole request; it never rejects. Everything has been sent and settled when it resolves, true for a complete reply. */
@@ -41,11 +42,17 @@ export async function serveModelRoute(exchange: ModelExchange): Promise<boolean>
     call = await readCall(exchange, dialect);
   } catch (error) {
     const failure = RutterError.from(error);
+    tellFault(exchange, failure);
     sendError(response, failure, facts.id, dialect?.failure(exposed(failure)));
     discardRest(exchange.request, path.configuration.kernel.bodyTimeoutMs);
     return false;
   }
-  return runCall(call, response);
+  return runCall(call, exchange);
+}
+
+/** A fault of ours shows a caller nothing but its id: the log has the rest. */
+function tellFault({ facts, log }: ModelExchange, error: RutterError | undefined): void {
+  if (error?.code === 'ERR_KERNEL_INTERNAL') log.error({ requestId: facts.id, err: error }, 'request failed');
 }
 
 /** What a route's body may be, by its own bound or the configured one. */
@@ -104,7 +111,8 @@ async function readFormCall(
 }
 
 /** Serves a call that has been read, sends what comes and settles it; true for a complete reply. */
-async function runCall(call: ModelCall, response: ServerResponse): Promise<boolean> {
+async function runCall(call: ModelCall, exchange: ModelExchange): Promise<boolean> {
+  const { response } = exchange;
   const { path } = call;
   const stream = call.stream
     ? new ClientStream(response, {
@@ -128,6 +136,7 @@ async function runCall(call: ModelCall, response: ServerResponse): Promise<boole
     sent = { error: RutterError.from(error) };
     fail(call, sent.error as RutterError, response, stream);
   }
+  tellFault(exchange, sent.error);
   clearTimeout(call.loop?.timer);
   stream?.close();
   await call.form?.close();

@@ -14,10 +14,12 @@ export function recordReply(response: ServerResponse): () => RecordedReply | und
   const parts: Buffer[] = [];
   let length = 0;
   let headers: Record<string, string> = {};
-  const keep = (chunk: unknown) => {
+  const keep = (chunk: unknown, encoding: unknown) => {
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
-    length += Buffer.byteLength(chunk);
-    if (length <= mostBytes) parts.push(Buffer.from(chunk as string));
+    const bytes =
+      typeof chunk === 'string' ? Buffer.from(chunk, encoding === 'latin1' ? encoding : 'utf8') : Buffer.from(chunk);
+    length += bytes.length;
+    if (length <= mostBytes) parts.push(bytes);
     else parts.length = 0;
   };
   const { write, end, writeHead } = response;
@@ -26,11 +28,11 @@ export function recordReply(response: ServerResponse): () => RecordedReply | und
     return writeHead.call(response, status, own);
   }) as ServerResponse['writeHead'];
   response.write = ((chunk: unknown, ...rest: never[]) => {
-    keep(chunk);
+    keep(chunk, rest[0]);
     return write.call(response, chunk, ...(rest as [never]));
   }) as ServerResponse['write'];
   response.end = ((chunk: unknown, ...rest: never[]) => {
-    keep(chunk);
+    keep(chunk, rest[0]);
     return end.call(response, chunk, ...(rest as [never]));
   }) as ServerResponse['end'];
   return () => (length > mostBytes ? undefined : { status: response.statusCode, headers, body: Buffer.concat(parts) });

@@ -131,15 +131,25 @@ export async function sendWhole(call: ModelCall, served: Served, response: Serve
           : undefined;
     if (!reply || !call.wire.embeddingsReply)
       throw new RutterError('ERR_KERNEL_INTERNAL', 'No embeddings came back for an embeddings request.');
-    const body = JSON.stringify(call.wire.embeddingsReply(reply, writeContext(call)));
+    const body = writeJson(call.wire.embeddingsReply(reply, writeContext(call)));
     end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
     return { error: undefined, cacheable: { operation: 'embeddings', reply } };
   }
   const reply = await wholeReply(served);
   if (!call.wire.reply) throw new RutterError('ERR_KERNEL_INTERNAL', `Dialect ${call.dialect} cannot write a reply.`);
-  const body = JSON.stringify(call.wire.reply(withUsage(call, reply), writeContext(call)));
+  const body = writeJson(call.wire.reply(withUsage(call, reply), writeContext(call)));
   end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
   return { error: undefined, cacheable: cacheable(call, reply) };
+}
+
+/** What a vendor nested a hundred thousand levels deep can be read, but not written. */
+function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RutterError('ERR_PROVIDER_MALFORMED', 'The vendor sent a reply that is nested too deep to be written.');
+  }
 }
 
 /** The caller sees what the whole request used, inner calls included. */
