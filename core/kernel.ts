@@ -23,6 +23,7 @@ import { modelList } from './pipeline/model-list.ts';
 import { type PathServices, RequestPath } from './pipeline/path.ts';
 import type { Distribution } from './plugins/distribution.ts';
 import { KeepStore } from './plugins/keep.ts';
+import { References } from './plugins/references.ts';
 import type { PluginInstance } from './plugins/types.ts';
 import { Authenticator } from './upstream/auth/authenticator.ts';
 import { Upstream } from './upstream/exchange.ts';
@@ -120,7 +121,9 @@ export class Kernel {
   }
 
   async #build(parts: BuildParts): Promise<Compiled> {
-    const { configuration, instances, number } = parts;
+    const { instances, number } = parts;
+    const references = new References(instances.map(({ name, manifest, value }) => ({ name, package: { manifest }, value })));
+    const configuration = await references.ofDeployments(parts.configuration);
     await (parts.service('store') as Store | undefined)?.migrate('kernel', ledgerMigrations);
     const path = new RequestPath({ number, configuration, instances, services: this.#services });
     const mounted = [

@@ -12,6 +12,7 @@ import type { Evaluator } from '../plugins/evaluate.ts';
 import { instanceKey } from '../plugins/instance-key.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
+import { References } from '../plugins/references.ts';
 import type { PlaceName, PluginInstance } from '../plugins/types.ts';
 import { within } from './deadline.ts';
 import type { InstanceTable } from './instance-table.ts';
@@ -152,8 +153,12 @@ export class Attempt {
     const { kernel, evaluator, table, deadlines, supervise } = this.#options;
     const place = this.#place(instance);
     const services = this.#servicesFor(instance);
+    const references = new References(this.#running.values());
+    const values = references.isEmpty
+      ? instance.config.values
+      : await references.resolve(instance.config.values, instance.config.base);
     const result = await setUp({
-      instance,
+      instance: { ...instance, config: { ...instance.config, values } },
       key,
       place,
       services,

@@ -80,6 +80,9 @@ export function setupOrder(
   // A store must stand before the first plugin that brings migrations, though it need not say that it uses one.
   const isRequired = ({ package: { manifest } }: ComposedInstance) =>
     servicesOf(manifest).some((service) => required.includes(service));
-  for (const instance of [...instances.filter(isRequired), ...instances]) visit(instance, []);
+  // Options of others may refer to what a secrets plugin knows.
+  const isSecrets = ({ package: { manifest } }: ComposedInstance) => manifest.kind === 'secrets';
+  for (const instance of [...instances.filter(isSecrets), ...instances.filter(isRequired), ...instances])
+    visit(instance, []);
   return [...ordered];
 }
