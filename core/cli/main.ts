@@ -9,7 +9,7 @@ ${serveHelp}
 rutter check FILE            tells everything that is wrong with a configuration; starts nothing
 rutter plugins [options]     lists what a running gateway is made of, with the reason for each
 rutter reload [options]      makes a running gateway read its configuration again
-rutter version
+rutter version               says which Rutter this is
 `;
 
 const commands: Readonly<Record<string, () => Promise<(args: readonly string[]) => Promise<number>>>> = {
@@ -32,7 +32,7 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (first === '--version') return run(['version']);
   if (first.startsWith('-')) return run(['serve', ...args]);
-  if (rest.includes('--help') && first === 'serve') {
+  if ((rest.includes('--help') || rest.includes('-h')) && first === 'serve') {
     process.stdout.write(serveHelp);
     return 0;
   }

@@ -47,7 +47,11 @@ export function readServeOptions(args: readonly string[], environment: NodeJS.Pr
     );
   return {
     config: values.config ?? nonEmpty(environment.LITELLM_CONFIG_PATH),
-    port: number('--port', values.port ?? nonEmpty(environment.PORT) ?? '4000', [0, 65_535]),
+    port: number(
+      values.port === undefined ? 'PORT' : '--port',
+      values.port ?? nonEmpty(environment.PORT) ?? '4000',
+      [0, 65_535],
+    ),
     host: values.host ?? nonEmpty(environment.HOST),
     workers: number('--workers', values.workers ?? '1', [1, 64]),
     debug: values.debug ?? false,

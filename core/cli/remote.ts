@@ -5,6 +5,25 @@ import { request } from 'undici';
 
 const flags = { url: { type: 'string' }, key: { type: 'string' }, json: { type: 'boolean' } } as const;
 const askedMs = 30_000;
+/** A plugin may take its time to set up, and another change may be under way. */
+const reloadMs = 120_000;
+
+const usage = (command: string, what: string) => `Usage: rutter ${command} [options]
+
+${what}
+
+      --url URL   where the gateway answers; RUTTER_URL when absent, else http://127.0.0.1:PORT, PORT being 4000 when absent
+      --key KEY   its master key; RUTTER_MASTER_KEY or LITELLM_MASTER_KEY when absent
+      --json      prints the whole answer as JSON
+`;
+
+const usages = {
+  plugins: usage('plugins', 'Lists what a running gateway is made of, with the reason for each.'),
+  reload: usage(
+    'reload',
+    'Makes a running gateway read its configuration again. Ends with 1 when it refuses the change, and says why.',
+  ),
+};
 
 interface Asked {
   readonly url: string;
@@ -12,36 +31,57 @@ interface Asked {
   readonly isJson: boolean;
 }
 
-function read(args: readonly string[]): Asked {
-  const { values } = parseArgs({ args: [...args], options: flags, allowPositionals: false });
-  const { RUTTER_URL, RUTTER_MASTER_KEY, LITELLM_MASTER_KEY, PORT = '4000' } = process.env;
+/** Undefined when only help was asked for, which has then been printed. */
+function read(args: readonly string[], command: keyof typeof usages): Asked | undefined {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(usages[command]);
+    return undefined;
+  }
+  const { values } = parse(args, command);
+  const { RUTTER_URL, RUTTER_MASTER_KEY, LITELLM_MASTER_KEY, PORT } = process.env;
   return {
-    url: values.url ?? RUTTER_URL ?? `http://127.0.0.1:${PORT}`,
-    key: values.key ?? RUTTER_MASTER_KEY ?? LITELLM_MASTER_KEY,
+    url: values.url ?? (RUTTER_URL || `http://127.0.0.1:${PORT || 4000}`),
+    key: values.key ?? (RUTTER_MASTER_KEY || LITELLM_MASTER_KEY || undefined),
     isJson: values.json ?? false,
   };
 }
 
-async function ask(
-  asked: Asked,
-  method: 'GET' | 'POST',
-  path: string,
-): Promise<{ readonly status: number; readonly body: unknown }> {
-  const headers: Record<string, string> = asked.key === undefined ? {} : { authorization: `Bearer ${asked.key}` };
+function parse(args: readonly string[], command: string) {
   try {
-    const reply = await request(new URL(path, asked.url), {
+    return parseArgs({ args: [...args], options: flags, allowPositionals: false });
+  } catch (error) {
+    throw new RutterError('ERR_CONFIG_INVALID', `${(error as Error).message} See rutter ${command} --help.`, {
+      cause: error,
+    });
+  }
+}
+
+interface Question {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly timeoutMs: number;
+}
+
+async function ask(
+  { url, key }: Asked,
+  { method, path, timeoutMs }: Question,
+): Promise<{ readonly status: number; readonly body: unknown }> {
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  try {
+    const reply = await request(new URL(path, url), {
       method,
       headers,
-      headersTimeout: askedMs,
-      bodyTimeout: askedMs,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
     });
     return { status: reply.statusCode, body: await reply.body.json() };
   } catch (error) {
-    throw new RutterError(
-      'ERR_CONFIG_INVALID',
-      `No gateway answers at ${asked.url}: ${(error as Error).message} Name one with --url or RUTTER_URL.`,
-      { cause: error },
-    );
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+        ? `The gateway at ${url} did not answer within ${timeoutMs / 1000} seconds.`
+        : `No gateway answers at ${url}: ${message || code}. Name one with --url or RUTTER_URL.`;
+    throw new RutterError('ERR_CONFIG_INVALID', reason, { cause: error });
   }
 }
 
@@ -55,8 +95,9 @@ function refuse(status: number, body: unknown): RutterError {
 
 /** A table of instances: name, kind, place, version, state and the reason for each. */
 export async function listPlugins(args: readonly string[]): Promise<number> {
-  const asked = read(args);
-  const { status, body } = await ask(asked, 'GET', '/admin/plugins');
+  const asked = read(args, 'plugins');
+  if (asked === undefined) return 0;
+  const { status, body } = await ask(asked, { method: 'GET', path: '/admin/plugins', timeoutMs: askedMs });
   if (status !== 200) throw refuse(status, body);
   const { plugins, generation } = body as { generation: number; plugins: Record<string, unknown>[] };
   if (asked.isJson) process.stdout.write(`${JSON.stringify(body, undefined, 2)}\n`);
@@ -88,9 +129,12 @@ function cell(value: unknown): string {
 }
 
 export async function requestReload(args: readonly string[]): Promise<number> {
-  const { status, body } = await ask(read(args), 'POST', '/admin/reload');
+  const asked = read(args, 'reload');
+  if (asked === undefined) return 0;
+  const { status, body } = await ask(asked, { method: 'POST', path: '/admin/reload', timeoutMs: reloadMs });
   if (status !== 200 && status !== 409) throw refuse(status, body);
   const { status: state, generation, reasons } = body as { status: string; generation: number; reasons: string[] };
-  process.stdout.write(`${state}: generation ${generation}\n${reasons.map((reason) => `  ${reason}\n`).join('')}`);
+  if (asked.isJson) process.stdout.write(`${JSON.stringify(body, undefined, 2)}\n`);
+  else process.stdout.write(`${state}: generation ${generation}\n${reasons.map((reason) => `  ${reason}\n`).join('')}`);
   return status === 409 ? 1 : 0;
 }
