@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** One answer as it came. */
-interface RawReply {
+export interface RawReply {
   readonly status: number;
   /** Lower-case names; a repeated one has its values joined by commas. */
   readonly headers: Readonly<Record<string, string>>;
