@@ -16,7 +16,7 @@ export function tapPreRoute(path: RequestPath): void {
   const { preRoute } = path.hooks;
   if (path.authorisers.length > 0) preRoute.tapPromise('authorise', (call) => authorise(path, call));
   if (path.requestChecks.length > 0) preRoute.tapPromise('check', (call) => check(path, call));
-  if (path.caches.length > 0) preRoute.tapPromise('cache', (call) => readCaches(path, call));
+  if (path.caches.length > 0) preRoute.tapPromise('cache', (call) => fromCache(path, call));
   if (path.reservers.length > 0) preRoute.tapPromise('reserve', (call) => reserve(path, call));
 }
 
@@ -67,6 +67,13 @@ async function check(path: RequestPath, call: ModelCall): Promise<Served | undef
   return undefined;
 }
 
+/** A hit is charged its request count only. */
+async function fromCache(path: RequestPath, call: ModelCall): Promise<Served | undefined> {
+  const found = await readCaches(path, call);
+  if (found && path.reservers.length > 0) await reserve(path, call, ({ measure }) => measure === 'requests');
+  return found;
+}
+
 async function readCaches(path: RequestPath, call: ModelCall): Promise<Served | undefined> {
   for (const { instance, value } of path.caches) {
     try {
@@ -84,10 +91,10 @@ async function readCaches(path: RequestPath, call: ModelCall): Promise<Served | 
 }
 
 /** All limits of all guards in one step, all or none. */
-async function reserve(path: RequestPath, call: ModelCall): Promise<undefined> {
+async function reserve(path: RequestPath, call: ModelCall, counts: (reservation: Reservation) => boolean = () => true): Promise<undefined> {
   const targets = path.models.resolve(call.facts.group)?.group.targets ?? [];
   const wanted: Reservation[] = [];
-  for (const held of path.reservers) wanted.push(...(held.value.reserve?.(call.facts, call, targets) ?? []));
+  for (const held of path.reservers) wanted.push(...(held.value.reserve?.(call.facts, call, targets) ?? []).filter(counts));
   if (wanted.length === 0) return undefined;
   if (!path.state) throw new RutterError('ERR_KERNEL_INTERNAL', 'Limits need a state service and none is part of this composition.');
   const result = await within(guardTimeoutMs, 'state', path.state.reserve(wanted));
