@@ -26,10 +26,10 @@ export function parseTraceparent(headers: RawHeaders): TraceParent {
   return { traceId, parentId, flags, state: typeof state === 'string' && state.length <= 512 ? state : undefined };
 }
 
-/** A new span id: 16 hex digits, never all zero. */
+/** A new span id: 16 hex digits, never all zero, since a UUID's version is among them. */
 export function spanId(): string {
   const id = randomUUID();
-  return id.slice(0, 8) + id.slice(9, 13) + id.slice(28);
+  return id.slice(14, 18) + id.slice(24);
 }
 
 export const traceparent = (traceId: string, span: string, flags: string) => `00-${traceId}-${span}-${flags}`;
