@@ -17,7 +17,7 @@ export interface Given {
 export async function kernelOptions(options: ServeOptions): Promise<Given> {
   const environment = process.env;
   const distribution = findDistribution();
-  const log = new KernelLog({ level: options.debug ? 'debug' : 'info' });
+  const log = new KernelLog({ level: options.debug ? 'debug' : 'info', isShared: options.workers > 1 });
   const dataFolder = resolve(options.dataFolder);
   const composed = options.config === undefined ? await fromEnvironment(distribution) : undefined;
   const file = composed ? resolve(dataFolder, 'composed-from-environment.yaml') : resolve(options.config as string);

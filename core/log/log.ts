@@ -5,6 +5,7 @@
 import type { Log } from '@rutter/plugin-sdk';
 import pino, { type Logger } from 'pino';
 import { Redactor } from './redact.ts';
+import { wholeLines } from './whole-lines.ts';
 
 const flushMs = 100;
 /** A terminal or pipe that does not read must not make the gateway grow. */
@@ -17,14 +18,17 @@ export interface LogSink {
 export class KernelLog {
   readonly redactor = new Redactor();
   readonly #sink: LogSink;
+  readonly #isShared: boolean;
   #waiting: string[] = [];
   #length = 0;
   #lost = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly root: Logger;
 
-  constructor(options: { readonly level: string; readonly sink?: LogSink }) {
+  /** `isShared` where other processes write to the same output. */
+  constructor(options: { readonly level: string; readonly sink?: LogSink; readonly isShared?: boolean }) {
     this.#sink = options.sink ?? process.stdout;
+    this.#isShared = options.isShared ?? false;
     this.root = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.epochTime, serializers: { err: safeError } }, { write: (line: string) => this.#write(line) });
   }
 
@@ -55,10 +59,10 @@ export class KernelLog {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#waiting.length === 0) return;
-    const text = this.#waiting.join('');
+    const texts = this.#isShared ? wholeLines(this.#waiting) : [this.#waiting.join('')];
     this.#waiting = [];
     this.#length = 0;
-    this.#sink.write(text);
+    for (const text of texts) this.#sink.write(text);
     if (this.#lost === 0) return;
     const lost = this.#lost;
     this.#lost = 0;
