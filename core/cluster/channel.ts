@@ -18,6 +18,8 @@ interface Pending {
 }
 
 const answerMs = 60_000;
+/** As long as a timer can be, and so as long as a drain deadline. */
+export const longestDrainMs = 2_147_400_000;
 const mostPending = 100_000;
 
 export class Channel {

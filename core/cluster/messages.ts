@@ -18,6 +18,8 @@ export type Ask =
   | { readonly type: 'reload'; readonly source: string }
   /** Supervisor to worker. */
   | { readonly type: 'listen'; readonly port: number }
+  /** Answered when a change can be prepared without waiting for an old generation to drain. */
+  | { readonly type: 'ready'; readonly source: string }
   /** One change has one number, in all workers and in all that is said about it. */
   | { readonly type: 'prepare'; readonly source: string; readonly change: number }
   | { readonly type: 'commit'; readonly change: number }
@@ -40,6 +42,8 @@ export interface Watched {
 export interface Prepared {
   readonly report: ReloadReport;
   readonly watched: Watched;
+  /** Equal in two workers that read the same. */
+  readonly identity: string | undefined;
 }
 
 export type Message =

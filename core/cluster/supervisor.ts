@@ -19,14 +19,18 @@ import { systemClock } from '../kernel.ts';
 import type { KernelLog } from '../log/log.ts';
 import { FeatureDefinitions } from '../pipeline/features.ts';
 import { KeepStore } from '../plugins/keep.ts';
+import { longestDrainMs } from './channel.ts';
 import { Member } from './member.ts';
 import type { Ask, Prepared, Tell, Watched } from './messages.ts';
 import { SharedInstances } from './shared-instances.ts';
 import { workerEnvironment } from './worker.ts';
 
 const restartMs = 1000;
+/** For files that change while the workers read them. */
+const mostTries = 5;
 const drainSlackMs = 15_000;
-const longestDrainMs = 3_600_000;
+/** Less than what is prepared may wait for its commit. */
+const prepareMs = 50_000;
 
 export async function startSupervisor(
   options: ServeOptions,
@@ -81,6 +85,7 @@ class Supervisor {
   #port = 0;
   #watched: Watched = { files: [], folders: [] };
   #turn: Promise<unknown> = Promise.resolve();
+  #waiting: Promise<ReloadReport> | undefined;
   #change = 0;
   #generation = 1;
   #isStopping = false;
@@ -191,48 +196,76 @@ class Supervisor {
     });
   }
 
-  /** In all workers or in none; one change at a time. */
+  /** In all workers or in none; one change at a time. Those asked for while one waits are taken together with it. */
   reload(source: string): Promise<ReloadReport> {
-    const turn = this.#turn.then(() => this.#reload(source));
+    if (this.#waiting) return this.#waiting;
+    const turn = this.#turn.then(() => {
+      this.#waiting = undefined;
+      return this.#reload(source);
+    });
+    this.#waiting = turn;
     this.#turn = turn.catch(() => {});
     return turn;
   }
 
   async #reload(source: string): Promise<ReloadReport> {
-    if (this.#isStopping) return this.#failed(source, new Error('The gateway is stopping.'));
-    this.#change += 1;
-    const change = this.#change;
-    const members = [...this.#members.values()].filter(({ process }) => process.connected);
-    const prepared = await Promise.allSettled(
-      members.map(({ channel }) => channel.ask<Prepared>({ type: 'prepare', source, change })),
-    );
-    const done = prepared.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const refused = done.find(({ report }) => !report.ok);
-    const failed = prepared.find((result) => result.status === 'rejected');
-    if (done[0]) this.#watched = done[0].watched;
-    if (refused || failed || done.length === 0) {
+    for (let tries = 1; ; tries += 1) {
+      if (this.#isStopping) return this.#failed(source, 'The gateway is stopping.');
+      this.#change += 1;
+      const change = this.#change;
+      const members = [...this.#members.values()].filter(({ process }) => process.connected);
+      const { refusal, isTorn } = await this.#prepare(members, { type: 'prepare', source, change });
+      if (refusal === undefined) return this.#commit(members, { source, change });
       await Promise.allSettled(members.map(({ channel }) => channel.ask({ type: 'abort', change })));
-      const report = refused?.report ?? this.#failed(source, failed?.reason);
-      for (const reason of report.reasons) this.#log.of('reload').error({ source, reason }, 'refused in every worker');
-      return report;
+      if (isTorn && tries < mostTries) continue;
+      for (const reason of refusal.reasons) this.#log.of('reload').error({ source, reason }, 'refused in every worker');
+      return refusal;
     }
+  }
+
+  async #prepare(
+    members: readonly Member[],
+    ask: Extract<Ask, { type: 'prepare' }>,
+  ): Promise<{ readonly refusal: ReloadReport | undefined; readonly isTorn: boolean }> {
+    await Promise.allSettled(
+      members.map(({ channel }) => channel.ask({ type: 'ready', source: ask.source }, longestDrainMs)),
+    );
+    const answers = await Promise.allSettled(members.map(({ channel }) => channel.ask<Prepared>(ask, prepareMs)));
+    const done = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+    const failed = answers.find((answer) => answer.status === 'rejected');
+    if (done[0]) this.#watched = done[0].watched;
+    const refused = done.find(({ report }) => !report.ok)?.report;
+    // Files that change between the readings of two workers are read again.
+    const isTorn = refused === undefined && new Set(done.map(({ identity }) => identity)).size > 1;
+    if (refused) return { refusal: refused, isTorn };
+    if (isTorn) return { refusal: this.#failed(ask.source, 'The files kept changing while they were read.'), isTorn };
+    if (!failed && done.length > 0) return { refusal: undefined, isTorn };
+    const { reason } = failed ?? {};
+    const words = reason instanceof Error ? reason.message : 'No worker could prepare the change.';
+    return { refusal: this.#failed(ask.source, words), isTorn };
+  }
+
+  async #commit(
+    members: readonly Member[],
+    { source, change }: { readonly source: string; readonly change: number },
+  ): Promise<ReloadReport> {
     // A worker that dies now is replaced by one that reads the same files.
     const reports = await Promise.allSettled(
       members.map(({ channel }) => channel.ask<ReloadReport>({ type: 'commit', change })),
     );
     const report = reports.find((result) => result.status === 'fulfilled')?.value;
-    if (report === undefined) return this.#failed(source, new Error('No worker put the change in force.'));
+    if (report === undefined) return this.#failed(source, 'No worker put the change in force.');
     this.#generation = report.generation;
     return report;
   }
 
-  #failed(source: string, reason: unknown): ReloadReport {
+  #failed(source: string, reason: string): ReloadReport {
     return {
       ok: false,
       changed: false,
       generation: this.#generation,
       sources: [source],
-      reasons: [reason instanceof Error ? reason.message : 'No worker could prepare the change.'],
+      reasons: [reason],
       diagnostics: [],
       started: [],
       kept: [],

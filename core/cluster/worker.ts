@@ -8,7 +8,7 @@ import type { ServeOptions } from '../cli/options.ts';
 import type { Prepared as PreparedGeneration } from '../generation/keeper.ts';
 import type { ReloadReport } from '../generation/report.ts';
 import { type Compiled, Kernel } from '../kernel.ts';
-import { Channel } from './channel.ts';
+import { Channel, longestDrainMs } from './channel.ts';
 import type { Ask, Message, Prepared, Tell } from './messages.ts';
 import { RemoteInstances } from './remote-instance.ts';
 
@@ -68,7 +68,7 @@ class Worker {
       ...kernel,
       firstGeneration: Number(process.env[generationVariable] ?? 1),
       supervise: (instance, key) => this.#remotes.supervise(instance, key),
-      reload: (source) => this.#channel.ask<ReloadReport>({ type: 'reload', source }),
+      reload: (source) => this.#channel.ask<ReloadReport>({ type: 'reload', source }, longestDrainMs),
     });
     surviveFaults(this.#kernel.log, (error) => this.#kernel.keeper.describeError(error));
   }
@@ -93,6 +93,7 @@ class Worker {
 
   async #ask(ask: Ask): Promise<unknown> {
     if (ask.type === 'listen') return this.#listen(ask.port);
+    if (ask.type === 'ready') return this.#kernel.keeper.ready(ask);
     if (ask.type === 'prepare') return this.#prepare(ask.source, ask.change);
     if (ask.type === 'commit') return this.#commit(ask.change);
     if (ask.type === 'abort') return this.#abort(ask.change);
@@ -110,7 +111,8 @@ class Worker {
     const generation = await this.#kernel.keeper.prepare({ source });
     if (change <= this.#abortedChange) await this.#kernel.keeper.abort(generation);
     else this.#prepared = { change, generation };
-    return { report: plain(generation.report), watched: this.#kernel.keeper.watched };
+    const { report, identity } = generation;
+    return { report: plain(report), watched: this.#kernel.keeper.watched, identity };
   }
 
   #commit(change: number): ReloadReport | undefined {

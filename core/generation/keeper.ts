@@ -51,6 +51,8 @@ export interface Prepared<P> {
   readonly report: ReloadReport;
   /** Undefined when the change was refused or changes nothing. */
   readonly generation: Generation<P> | undefined;
+  /** Of what would be in force: equal in two processes where a request would not see the difference. */
+  readonly identity: string | undefined;
 }
 
 interface Open<P> {
@@ -76,6 +78,7 @@ export class GenerationKeeper<P> {
   readonly #open = new Map<Prepared<P>, Open<P>>();
   readonly #live = new Set<Live<P>>();
   #current: Live<P> | undefined;
+  #awaited: Waiting | undefined;
   #number: number;
   #isClosed = false;
 
@@ -118,7 +121,7 @@ export class GenerationKeeper<P> {
 
   /** A change that waits for its turn, or for an old generation to drain. */
   get waiting(): Waiting | undefined {
-    return this.#queue.waiting;
+    return this.#queue.waiting ?? this.#awaited;
   }
 
   /** Files and folders whose change may change the composition, as of the last reading. */
@@ -131,13 +134,22 @@ export class GenerationKeeper<P> {
     return this.#queue.add(change.source);
   }
 
+  /** Resolves when a change could be prepared at once: when one more generation may live. */
+  async ready({ source }: Change): Promise<void> {
+    const waiting = { sources: [source], sinceMs: this.#kernel.clock.now() };
+    this.#awaited = waiting;
+    await this.#slot();
+    if (this.#awaited === waiting) this.#awaited = undefined;
+  }
+
   /** As {@link apply}, but leaves the swap to `commit` or `abort`, one of which must follow within a minute. */
   async prepare(change: Change): Promise<Prepared<P>> {
     const end = await this.#queue.turn();
     try {
       await this.#slot();
       const { report, live } = await this.#prepare([change.source]);
-      const prepared: Prepared<P> = { report, generation: live?.generation };
+      const { identity } = live ?? this.#current ?? {};
+      const prepared: Prepared<P> = { report, generation: live?.generation, identity };
       const expiry = new AbortController();
       this.#open.set(prepared, { live, end, expiry });
       void this.#kernel.clock.sleep(preparedMs, expiry.signal).then(
