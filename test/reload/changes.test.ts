@@ -221,3 +221,45 @@ export default definePlugin({ kind: 'observer', setup() {
   await inForce('two');
   expect(await generation()).toBe(2);
 });
+
+it('wait, visibly, while eight generations still serve, and come when one of them has ended', async () => {
+  const chunks = Array.from({ length: 400 }, (_none, index) => `w${index} `);
+  const vendor = await startVendor(openAiVendor({ chunks, delays: { betweenMs: 50 } }));
+  const config = (timeout: number) => ({ ...housed(vendor), router_settings: { timeout } });
+  gateway = await startGateway({ config: config(100) });
+  const leaving = new AbortController();
+  const open = async () => {
+    const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'house', stream: true, messages: [{ role: 'user', content: 'hello' }] }),
+      signal: leaving.signal,
+    });
+    await response.body?.getReader().read();
+  };
+  await open();
+  for (let number = 2; number <= 8; number += 1) {
+    await gateway.writeConfig(config(100 + number));
+    expect(await postReload(gateway)).toMatchObject({ httpStatus: 200, generation: number });
+    await open();
+  }
+  await gateway.writeConfig(config(200));
+  let answer: Awaited<ReturnType<typeof postReload>> | undefined;
+  void postReload(gateway).then((given) => {
+    answer = given;
+  });
+  const { waiting } = await until('the change to wait', async () => {
+    const now = await plugins(gateway);
+    return now.waiting && now;
+  });
+  expect(waiting?.sources).toContain('admin');
+  await sleep(300);
+  expect(answer).toBeUndefined();
+  expect(await generation()).toBe(8);
+  leaving.abort();
+  expect(await until('the change to be in force', () => answer, soonMs)).toMatchObject({
+    httpStatus: 200,
+    generation: 9,
+  });
+  expect((await plugins(gateway)).waiting).toBeUndefined();
+});

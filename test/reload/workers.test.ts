@@ -15,7 +15,7 @@ import {
   type Vendor,
   within,
 } from '../support/index.ts';
-import { ask, getJson, pluginFolder, postReload } from './admin.ts';
+import { ask, getJson, pluginFolder, plugins, postReload } from './admin.ts';
 import { startLoad } from './load.ts';
 import { openStreams } from './streams.ts';
 
@@ -112,7 +112,23 @@ it('share one port, one limit and one ledger', async () => {
   expect(rows).toHaveLength(1000);
   expect(new Set(rows.map(({ request_id: id }) => id))).toEqual(new Set(ids));
   expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+  // They write to one output, each whole lines.
+  const torn = gateway
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('{"level"') && !isJson(line));
+  expect(torn).toEqual([]);
+  expect(gateway.log().filter(({ name }) => name === 'observer-log')).toHaveLength(1000);
 });
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 it('take a change all together, by whichever way it comes, or not at all', async () => {
   const vendor = await startVendor(openAiVendor({ reply: 'a fine day' }));
@@ -157,6 +173,20 @@ it('fail no request while they change', async () => {
   await load.stop();
   expect(load.failures).toEqual([]);
   for (const one of (await members()).values()) expect(one).toMatchObject({ label: 12, generation: 13, mixed: [] });
+});
+
+it('wait with a change while one of them cannot take it, and then take it all', async () => {
+  const vendor = await startVendor(openAiVendor({ chunks: chunks(2000), delays: { betweenMs: 100 } }));
+  const settings = { general_settings: { drain_timeout: 4 } };
+  gateway = await startGateway({ config: { ...configuration(vendor, 1), ...settings }, args });
+  for (let label = 2; label <= 9; label += 1) {
+    await within('the streams to begin', openStreams(gateway, 20).begun);
+    await gateway.writeConfig({ ...configuration(vendor, label), ...settings });
+    const reloading = postReload(gateway);
+    if (label === 9) await until('the change to wait', async () => (await plugins(gateway)).waiting !== undefined);
+    expect(await reloading).toMatchObject({ httpStatus: 200, generation: label });
+  }
+  for (const one of (await members()).values()) expect(one).toMatchObject({ label: 9, generation: 9 });
 });
 
 it('are replaced when they die, and what they held is given back', async () => {
