@@ -27,8 +27,8 @@ import { References } from './plugins/references.ts';
 import type { PluginInstance } from './plugins/types.ts';
 import { Authenticator } from './upstream/auth/authenticator.ts';
 import { Upstream } from './upstream/exchange.ts';
-import { watchSecrets } from './upstream/secret.ts';
 import { kernelFetch } from './upstream/kernel-fetch.ts';
+import { watchSecrets } from './upstream/secret.ts';
 import { version } from './version.ts';
 
 /** One generation as the HTTP edge uses it. */
@@ -122,7 +122,9 @@ export class Kernel {
 
   async #build(parts: BuildParts): Promise<Compiled> {
     const { instances, number } = parts;
-    const references = new References(instances.map(({ name, manifest, value }) => ({ name, package: { manifest }, value })));
+    const references = new References(
+      instances.map(({ name, manifest, value }) => ({ name, package: { manifest }, value })),
+    );
     const configuration = await references.ofDeployments(parts.configuration);
     await (parts.service('store') as Store | undefined)?.migrate('kernel', ledgerMigrations);
     const path = new RequestPath({ number, configuration, instances, services: this.#services });

@@ -8,6 +8,7 @@
  */
 import { type ChatEvent, type Relay, RutterError, type Usage } from '@rutter/plugin-sdk';
 import { replyEvents } from '@rutter/plugin-sdk/codecs';
+import { Rostered } from '../live/roster.ts';
 import { createFrameReader, type FrameReader } from '../upstream/framing.ts';
 import type { Exchange, ExchangeListener } from '../upstream/types.ts';
 import type { Decoded, Sink, TransferPlan } from './transfer-plan.ts';
@@ -23,7 +24,7 @@ const heldEvents = 10_000;
 /** How long the connection behind a whole stream is waited for: usage may come late, an end may never come. */
 const behindWholeMs = 5000;
 
-export class Transfer implements ExchangeListener, Watched {
+export class Transfer extends Rostered implements ExchangeListener, Watched {
   readonly ready: Promise<void>;
   readonly startedAt: number;
   status = 0;
@@ -61,6 +62,7 @@ export class Transfer implements ExchangeListener, Watched {
   #onOver: (() => void) | undefined;
 
   constructor(plan: TransferPlan, watchdog: Watchdog) {
+    super();
     this.#plan = plan;
     this.#watchdog = watchdog;
     this.startedAt = performance.now();

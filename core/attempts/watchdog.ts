@@ -5,15 +5,17 @@
  * sweep every 25 ms is exact enough for deadlines of seconds.
  */
 
+import { Roster, type Rostered } from '../live/roster.ts';
+
 /** Something with deadlines; `now` is monotonic milliseconds. */
-export interface Watched {
+export interface Watched extends Rostered {
   check(now: number): void;
 }
 
 const tickMs = 25;
 
 export class Watchdog {
-  readonly #watched = new Set<Watched>();
+  readonly #watched = new Roster<Watched>();
   #timer: NodeJS.Timeout | undefined;
   /** The monotonic time of the last tick; fine enough for deadlines, and free to read. */
   now = performance.now();

@@ -5,6 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Watchdog, Watched } from '../attempts/watchdog.ts';
+import { Rostered } from '../live/roster.ts';
 
 const ping = ': ping\n\n';
 
@@ -16,7 +17,7 @@ export interface ClientStreamOptions {
   headers(): Record<string, string>;
 }
 
-export class ClientStream implements Watched {
+export class ClientStream extends Rostered implements Watched {
   readonly #response: ServerResponse;
   readonly #options: ClientStreamOptions;
   #writtenAt: number;
@@ -25,6 +26,7 @@ export class ClientStream implements Watched {
   #onDrain: (() => void) | undefined;
 
   constructor(response: ServerResponse, options: ClientStreamOptions) {
+    super();
     this.#response = response;
     this.#options = options;
     this.#writtenAt = options.watchdog.now = performance.now();
@@ -44,7 +46,12 @@ export class ClientStream implements Watched {
   /** Sends the head, once. */
   begin(): void {
     if (this.#response.headersSent || this.#isEnded) return;
-    this.#response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no', ...this.#options.headers() });
+    this.#response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+      ...this.#options.headers(),
+    });
   }
 
   /** False when the client reads slowly: wait for `whenDrained`. */

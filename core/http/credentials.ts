@@ -7,13 +7,30 @@ import { createCredential } from '../upstream/secret.ts';
 
 type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-const headerOrder = ['x-litellm-api-key', 'authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'ocp-apim-subscription-key'] as const;
+const headerOrder = [
+  'x-litellm-api-key',
+  'authorization',
+  'api-key',
+  'x-api-key',
+  'x-goog-api-key',
+  'ocp-apim-subscription-key',
+] as const;
 
 /** Headers that hold credentials: shown to no plugin, sent to no vendor. */
-export const credentialHeaders: ReadonlySet<string> = new Set([...headerOrder, 'cookie', 'set-cookie', 'proxy-authorization', 'x-admin-api-key']);
+export const credentialHeaders: ReadonlySet<string> = new Set([
+  ...headerOrder,
+  'cookie',
+  'set-cookie',
+  'proxy-authorization',
+  'x-admin-api-key',
+]);
 
 /** `query` is the value of `?key=`, on routes that accept it. */
-export function readCredential(headers: RawHeaders, keyHeader: string | undefined, query?: string): Credential | undefined {
+export function readCredential(
+  headers: RawHeaders,
+  keyHeader: string | undefined,
+  query?: string,
+): Credential | undefined {
   if (keyHeader !== undefined) {
     const found = one(headers[keyHeader]);
     if (found) return createCredential(bare(found), keyHeader);

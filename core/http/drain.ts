@@ -17,8 +17,10 @@ const lastWordsMs = 1000;
 export interface Draining {
   readonly server: Server;
   readonly sockets: ReadonlySet<Socket>;
-  /** The last reply begun on a connection, until it is upgraded. */
-  readonly begun: WeakMap<Socket, ServerResponse>;
+  /** Connections that have brought a request, until they are upgraded. */
+  readonly begun: WeakSet<Socket>;
+  /** The reply a connection is busy with. */
+  answeredOn(socket: Socket): ServerResponse | undefined;
   /** Requests and upgraded connections that are still going on. */
   active(): number;
   /** Ends what is still going on; called at the deadline. */
@@ -64,8 +66,7 @@ async function rested(draining: Draining, ms: number): Promise<boolean> {
 }
 
 /** `new` has shown no whole request yet, or is no longer HTTP. */
-function stateOf(socket: Socket, { begun }: Draining): 'new' | 'busy' | 'idle' {
-  const response = begun.get(socket);
-  if (socket.writableLength > 0 || response?.closed === false) return 'busy';
-  return response === undefined ? 'new' : 'idle';
+function stateOf(socket: Socket, { begun, answeredOn }: Draining): 'new' | 'busy' | 'idle' {
+  if (socket.writableLength > 0 || answeredOn(socket)?.closed === false) return 'busy';
+  return begun.has(socket) ? 'idle' : 'new';
 }

@@ -10,7 +10,12 @@ export interface Edits {
 }
 
 /** The edited body. Runs of untouched fields are copied as they stand, spacing and all. */
-export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits, fill: (text: string) => string | Buffer = (text) => text): Buffer {
+export function editFields(
+  bytes: Buffer,
+  spans: readonly Span[],
+  edits: Edits,
+  fill: (text: string) => string | Buffer = (text) => text,
+): Buffer {
   const set = edits.set ?? {};
   const removed = edits.remove ?? [];
   const parts: Buffer[] = [];
@@ -34,7 +39,8 @@ export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits, 
     }
   }
   flush();
-  for (const key of Object.keys(set)) if (!done.has(key) && set[key] !== undefined) parts.push(field(key, set[key], fill));
+  for (const key of Object.keys(set))
+    if (!done.has(key) && set[key] !== undefined) parts.push(field(key, set[key], fill));
   return join(parts);
 }
 

@@ -9,24 +9,43 @@ const hidden = 'Something went wrong inside the gateway; the log has it under th
 export function exposed(error: RutterError): RutterError {
   if (error.expose) return error;
   // The class is kept, the words are not.
-  return Object.assign(Object.create(Object.getPrototypeOf(error) as object) as RutterError, { ...error, message: hidden, cause: undefined });
+  return Object.assign(Object.create(Object.getPrototypeOf(error) as object) as RutterError, {
+    ...error,
+    message: hidden,
+    cause: undefined,
+  });
 }
 
 function errorHeaders(error: RutterError, requestId: string): Record<string, string> {
-  const headers: Record<string, string> = { ...error.headers, 'content-type': 'application/json', 'x-request-id': requestId };
-  if (error.retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+  const headers: Record<string, string> = {
+    ...error.headers,
+    'content-type': 'application/json',
+    'x-request-id': requestId,
+  };
+  if (error.retryAfterMs !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   else if (error.code === 'ERR_LIMIT_OVERLOADED' || error.code === 'ERR_KERNEL_DRAINING') headers['retry-after'] = '1';
   if (error.status === 401) headers['www-authenticate'] = 'Bearer';
   return headers;
 }
 
 /** The envelope, unless the head is out already or nobody is there to read it. */
-export function sendError(response: ServerResponse, error: RutterError, requestId: string, body: unknown = openAiErrorEnvelope(exposed(error)), more: Record<string, string> = {}): void {
+export function sendError(
+  response: ServerResponse,
+  error: RutterError,
+  requestId: string,
+  body: unknown = openAiErrorEnvelope(exposed(error)),
+  more: Record<string, string> = {},
+): void {
   if (response.headersSent || response.destroyed) {
     response.end();
     return;
   }
   const text = JSON.stringify(body);
-  response.writeHead(error.status, { ...more, ...errorHeaders(error, requestId), 'content-length': String(Buffer.byteLength(text)) });
+  response.writeHead(error.status, {
+    ...more,
+    ...errorHeaders(error, requestId),
+    'content-length': String(Buffer.byteLength(text)),
+  });
   response.end(text);
 }

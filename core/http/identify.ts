@@ -7,7 +7,11 @@ import { within } from '../pipeline/pre-route.ts';
 const guardTimeoutMs = 30_000;
 
 /** Nobody guards: everything is allowed. Such a gateway listens on 127.0.0.1 unless told otherwise. */
-const open: Principal = Object.freeze({ id: 'anonymous', kind: 'anonymous', permissions: Object.freeze(['*']) as readonly string[] });
+const open: Principal = Object.freeze({
+  id: 'anonymous',
+  kind: 'anonymous',
+  permissions: Object.freeze(['*']) as readonly string[],
+});
 
 /** Asks the identifying guards in order; the first answer counts. Synchronous where they are. */
 export function identify(path: RequestPath, facts: Facts, query?: string): Principal | Promise<Principal> {
@@ -38,12 +42,17 @@ async function later(path: RequestPath, facts: Facts, { index, found, credential
   throw unauthenticated(credential !== undefined);
 }
 
-const unauthenticated = (hasCredential: boolean) => new RutterError('ERR_REQUEST_UNAUTHENTICATED', hasCredential ? 'Authentication Error, the key is not known.' : 'Authentication Error, No api key passed in.');
+const unauthenticated = (hasCredential: boolean) =>
+  new RutterError(
+    'ERR_REQUEST_UNAUTHENTICATED',
+    hasCredential ? 'Authentication Error, the key is not known.' : 'Authentication Error, No api key passed in.',
+  );
 
 /** Throws ERR_REQUEST_FORBIDDEN where the principal does not hold the permission. */
 export function permit(principal: Principal, permission: string): void {
   for (const held of principal.permissions) {
-    if (held === '*' || held === permission || (held.endsWith('.*') && permission.startsWith(held.slice(0, -1)))) return;
+    if (held === '*' || held === permission || (held.endsWith('.*') && permission.startsWith(held.slice(0, -1))))
+      return;
   }
   throw new RutterError('ERR_REQUEST_FORBIDDEN', `This needs permission ${permission}.`);
 }

@@ -21,7 +21,12 @@ describe('the scan of a JSON object', () => {
       fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 })), fc.boolean(), (value, isSpaced) => {
         const text = isSpaced ? JSON.stringify(value, undefined, 2) : JSON.stringify(value);
         const source = bytes(text);
-        const found = Object.fromEntries(scanObject(source).spans.map((span) => [span.key, JSON.parse(source.toString('utf8', span.valueStart, span.end))]));
+        const found = Object.fromEntries(
+          scanObject(source).spans.map((span) => [
+            span.key,
+            JSON.parse(source.toString('utf8', span.valueStart, span.end)),
+          ]),
+        );
         expect(found).toEqual(JSON.parse(text));
       }),
       { numRuns: 500 },
@@ -64,12 +69,24 @@ describe('the scan of a JSON object', () => {
 describe('edits of a body', () => {
   it('change only what they name', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.stringMatching(/^[a-z"\\]{1,6}$/), fc.jsonValue()), fc.dictionary(fc.stringMatching(/^[a-z]{1,3}$/), fc.jsonValue()), fc.array(fc.stringMatching(/^[a-z]{1,2}$/)), (value, set, remove) => {
-        const source = bytes(value);
-        const edited = editFields(source, scanObject(source).spans, { set, remove });
-        const expected = { ...Object.fromEntries(Object.entries(JSON.parse(source.toString()) as object).filter(([key]) => !remove.includes(key) || key in set)), ...set };
-        expect(JSON.parse(edited.toString())).toEqual(JSON.parse(JSON.stringify(expected)));
-      }),
+      fc.property(
+        fc.dictionary(fc.stringMatching(/^[a-z"\\]{1,6}$/), fc.jsonValue()),
+        fc.dictionary(fc.stringMatching(/^[a-z]{1,3}$/), fc.jsonValue()),
+        fc.array(fc.stringMatching(/^[a-z]{1,2}$/)),
+        (value, set, remove) => {
+          const source = bytes(value);
+          const edited = editFields(source, scanObject(source).spans, { set, remove });
+          const expected = {
+            ...Object.fromEntries(
+              Object.entries(JSON.parse(source.toString()) as object).filter(
+                ([key]) => !remove.includes(key) || key in set,
+              ),
+            ),
+            ...set,
+          };
+          expect(JSON.parse(edited.toString())).toEqual(JSON.parse(JSON.stringify(expected)));
+        },
+      ),
     );
   });
 
@@ -98,7 +115,16 @@ describe('a body beyond 1 MiB', () => {
   const image = `data:image/png;base64,${'iVBOR/+w'.repeat(200_000)}`;
   const value = {
     model: 'm',
-    messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: image } }, { type: 'text', text: `é${'long "text"\n'.repeat(20_000)}` }] }, ...Array.from({ length: 20_000 }, (_, index) => ({ role: 'user', content: `turn ${index} ü` }))],
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'image_url', image_url: { url: image } },
+          { type: 'text', text: `é${'long "text"\n'.repeat(20_000)}` },
+        ],
+      },
+      ...Array.from({ length: 20_000 }, (_, index) => ({ role: 'user', content: `turn ${index} ü` })),
+    ],
     temperature: 0.5,
   };
 
@@ -115,13 +141,23 @@ describe('a body beyond 1 MiB', () => {
     const body = await readJsonBody(bytes(value));
     const url = (body.fields as typeof value).messages[0]?.content as { image_url: { url: string } }[];
     const data = (url[0] as { image_url: { url: string } }).image_url.url.slice('data:image/png;base64,'.length);
-    const written = JSON.parse(Buffer.from(await body.write({ source: { data } })).toString()) as { source: { data: string } };
+    const written = JSON.parse(Buffer.from(await body.write({ source: { data } })).toString()) as {
+      source: { data: string };
+    };
     expect(written.source.data).toBe(image.slice('data:image/png;base64,'.length));
     expect(body.whole(data)).toBe(image.slice('data:image/png;base64,'.length));
   });
 
   it('holds the event loop for less than 100 ms at 32 MB', async () => {
-    const large = bytes({ ...value, messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(31_000_000)}` } }] }] });
+    const large = bytes({
+      ...value,
+      messages: [
+        {
+          role: 'user',
+          content: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(31_000_000)}` } }],
+        },
+      ],
+    });
     let worst = 0;
     let last = performance.now();
     const ticker = setInterval(() => {

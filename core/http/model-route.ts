@@ -140,7 +140,7 @@ async function runCall(call: ModelCall, exchange: ModelExchange): Promise<boolea
   clearTimeout(call.loop?.timer);
   stream?.close();
   await call.form?.close();
-  await closed(response);
+  await closed(response, path.configuration.kernel.bodyTimeoutMs);
   path.active.delete(call);
   call.closeAll();
   return settle(call, ending(call, sent, response)).ending === 'complete';
@@ -203,8 +203,10 @@ function fail(call: ModelCall, error: RutterError, response: ServerResponse, str
   sendError(response, error, call.facts.id, call.wire.failure(shown), failureHeaders(call));
 }
 
-/** Resolves when the socket has taken everything or is gone. */
-function closed(response: ServerResponse): Promise<void> | undefined {
+/** Resolves when the socket has taken everything or is gone; a client that takes nothing for `stalledMs` is let go. */
+function closed(response: ServerResponse, stalledMs: number): Promise<void> | undefined {
   if (response.closed || response.destroyed) return undefined;
+  // Nearly always everything has been taken by now: only then is a timer worth its price.
+  if (response.writableLength > 0) response.setTimeout(stalledMs, () => response.destroy());
   return new Promise((resolve) => response.once('close', resolve));
 }

@@ -11,16 +11,35 @@ const limits = { fieldNameSize: 256, fieldSize: 1024 * 1024, fields: 256, files:
 
 export async function* formParts(request: IncomingMessage, body: AsyncIterable<Uint8Array>): AsyncGenerator<FormPart> {
   const type = request.headers['content-type'] ?? '';
-  if (!/^multipart\/form-data\s*;/i.test(type)) throw new RutterError('ERR_REQUEST_MEDIA_TYPE', `The content type is "${type.slice(0, 64)}"; expected multipart/form-data with a boundary.`);
+  if (!/^multipart\/form-data\s*;/i.test(type))
+    throw new RutterError(
+      'ERR_REQUEST_MEDIA_TYPE',
+      `The content type is "${type.slice(0, 64)}"; expected multipart/form-data with a boundary.`,
+    );
   const parser = open(type);
   const queue = new PartQueue();
   parser.on('field', (name, value, info) => {
-    if (info.nameTruncated || info.valueTruncated) queue.fail(new RutterError('ERR_REQUEST_TOO_LARGE', `Form field "${name.slice(0, 64)}" is longer than ${limits.fieldSize} bytes.`));
+    if (info.nameTruncated || info.valueTruncated)
+      queue.fail(
+        new RutterError(
+          'ERR_REQUEST_TOO_LARGE',
+          `Form field "${name.slice(0, 64)}" is longer than ${limits.fieldSize} bytes.`,
+        ),
+      );
     else queue.push({ name, value });
   });
-  parser.on('file', (name, stream, info) => queue.push({ name, filename: info.filename ?? '', mediaType: info.mimeType, value: stream }));
-  for (const bound of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) parser.on(bound, () => queue.fail(new RutterError('ERR_REQUEST_TOO_LARGE', 'The form has too many parts.')));
-  parser.on('error', (error) => queue.fail(new RutterError('ERR_REQUEST_INVALID', `The form cannot be read: ${(error as Error).message.slice(0, 160)}.`, { cause: error })));
+  parser.on('file', (name, stream, info) =>
+    queue.push({ name, filename: info.filename ?? '', mediaType: info.mimeType, value: stream }),
+  );
+  for (const bound of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const)
+    parser.on(bound, () => queue.fail(new RutterError('ERR_REQUEST_TOO_LARGE', 'The form has too many parts.')));
+  parser.on('error', (error) =>
+    queue.fail(
+      new RutterError('ERR_REQUEST_INVALID', `The form cannot be read: ${(error as Error).message.slice(0, 160)}.`, {
+        cause: error,
+      }),
+    ),
+  );
   parser.on('close', () => queue.end());
   const source = Readable.from(body, { objectMode: false });
   source.on('error', (error) => {
@@ -40,7 +59,11 @@ function open(type: string): busboy.Busboy {
   try {
     return busboy({ headers: { 'content-type': type }, limits, defParamCharset: 'utf8' });
   } catch (error) {
-    throw new RutterError('ERR_REQUEST_INVALID', `The form cannot be read: ${(error as Error).message.slice(0, 160)}.`, { cause: error });
+    throw new RutterError(
+      'ERR_REQUEST_INVALID',
+      `The form cannot be read: ${(error as Error).message.slice(0, 160)}.`,
+      { cause: error },
+    );
   }
 }
 

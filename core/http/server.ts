@@ -51,28 +51,37 @@ export interface ServerHandlers {
   active(): number;
 }
 
+/**
+ * The response a socket is busy with, as Node notes it. A note of our own would
+ * keep the last request of every idle connection in memory.
+ */
+const answeredOn = (socket: Socket) =>
+  (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+
 export async function listen(options: ListenOptions, handlers: ServerHandlers): Promise<GatewayServer> {
   const server: Server = options.tls
     ? createTlsServer({ ...parserOptions, handshakeTimeout, ...options.tls })
     : createServer(parserOptions);
   server.maxHeadersCount = mostHeaders;
-  const begun = new WeakMap<Socket, ServerResponse>();
+  const begun = new WeakSet<Socket>();
   server.on('request', (request, response) => {
     const { socket } = request;
     if (isRefused(socket)) return;
     const fault = headFault(request);
     if (fault) {
-      refuseConnection(fault, socket, begun.get(socket));
+      const current = answeredOn(socket);
+      // A request that waits behind another must not be answered in its midst.
+      refuseConnection(fault, socket, current === response ? undefined : current);
       return;
     }
-    begun.set(socket, response);
+    begun.add(socket);
     handlers.request(request, response);
   });
   server.on('upgrade', (request, socket: Socket, head) => {
     begun.delete(socket);
     handlers.upgrade(request, socket, head);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, begun.get(socket)));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, answeredOn(socket)));
   server.on('connect', (_request, socket: Socket) => sendRefusal(socket, noProxy));
   server.on('checkExpectation', (request, response) => {
     sendError(response, unknownExpectation(request.headers.expect), randomUUID());
@@ -97,7 +106,7 @@ export async function listen(options: ListenOptions, handlers: ServerHandlers): 
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
-    stop: (ms, onLate) => drain({ server, sockets, begun, active: handlers.active, onLate }, ms),
+    stop: (ms, onLate) => drain({ server, sockets, begun, answeredOn, active: handlers.active, onLate }, ms),
   };
 }
 

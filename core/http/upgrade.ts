@@ -82,6 +82,7 @@ export class Upgrades {
     if (!client) return;
     this.#open.add(client);
     const hold = {
+      place: -1,
       abort(reason: RutterError) {
         facts.abort(reason);
         client.close(1001, 'the gateway was changed');

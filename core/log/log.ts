@@ -29,7 +29,10 @@ export class KernelLog {
   constructor(options: { readonly level: string; readonly sink?: LogSink; readonly isShared?: boolean }) {
     this.#sink = options.sink ?? process.stdout;
     this.#isShared = options.isShared ?? false;
-    this.root = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.epochTime, serializers: { err: safeError } }, { write: (line: string) => this.#write(line) });
+    this.root = pino(
+      { level: options.level, base: null, timestamp: pino.stdTimeFunctions.epochTime, serializers: { err: safeError } },
+      { write: (line: string) => this.#write(line) },
+    );
   }
 
   /** The log of one part or plugin instance. */

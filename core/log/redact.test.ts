@@ -8,7 +8,9 @@ describe('the sink of the log', () => {
       for (let index = 0; index < more; index++) redactor.add(`filler-value-${index}`);
       redactor.add('canary_0123456789');
       redactor.add('p"ass/word with=signs');
-      const line = redactor.clean(`${JSON.stringify({ a: 'x canary_0123456789.', b: 'p"ass/word with=signs' })} ${encodeURIComponent('p"ass/word with=signs')}`);
+      const line = redactor.clean(
+        `${JSON.stringify({ a: 'x canary_0123456789.', b: 'p"ass/word with=signs' })} ${encodeURIComponent('p"ass/word with=signs')}`,
+      );
       expect(line).not.toContain('canary_0123456789');
       expect(line).not.toMatch(/ass.{0,3}word/);
       expect(line.match(/\[secret\]/g)).toHaveLength(3);

@@ -41,7 +41,9 @@ export class Redactor {
   add(value: string): void {
     if (value.length < shortest || this.#words.size + this.#others.size >= mostKnown) return;
     if (isWord.test(value)) this.#words.add(value);
-    else for (const spelling of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]) this.#others.add(spelling);
+    else
+      for (const spelling of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])
+        this.#others.add(spelling);
   }
 
   clean(text: string): string {

@@ -27,7 +27,8 @@ export function picoCost(usage: Usage, prices: Prices | undefined): bigint | und
   for (const bucket of buckets) {
     const tokens = usage[bucket];
     if (!tokens) continue;
-    const price = prices[bucket] ?? prices[fallbacks[bucket]] ?? (fallbacks[bucket] === 'cacheWrite' ? prices.input : undefined);
+    const price =
+      prices[bucket] ?? prices[fallbacks[bucket]] ?? (fallbacks[bucket] === 'cacheWrite' ? prices.input : undefined);
     if (price === undefined) return undefined;
     pico += price * BigInt(Math.round(tokens));
   }
@@ -47,7 +48,12 @@ export function addUsage(before: Usage | undefined, more: Usage): Usage {
   return { ...(sum as unknown as Usage), ...((before.estimated ?? more.estimated) ? { estimated: true } : {}) };
 }
 
-const promptTokens = (usage: Usage) => usage.input + (usage.cachedInput ?? 0) + (usage.cacheWrite ?? 0) + (usage.cacheWriteLong ?? 0) + (usage.audioInput ?? 0);
+const promptTokens = (usage: Usage) =>
+  usage.input +
+  (usage.cachedInput ?? 0) +
+  (usage.cacheWrite ?? 0) +
+  (usage.cacheWriteLong ?? 0) +
+  (usage.audioInput ?? 0);
 const replyTokens = (usage: Usage) => usage.output + (usage.reasoning ?? 0) + (usage.audioOutput ?? 0);
 export const totalTokens = (usage: Usage) => promptTokens(usage) + replyTokens(usage);
 

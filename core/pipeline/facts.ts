@@ -5,8 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Credential, FeatureValues, Operation, Principal, RequestContext, RutterError } from '@rutter/plugin-sdk';
 import { credentialHeaders, readCredential } from '../http/credentials.ts';
-import type { RequestPath } from './path.ts';
 import { parseTraceparent, spanId, type TraceParent } from '../http/trace.ts';
+import { Rostered } from '../live/roster.ts';
+import type { RequestPath } from './path.ts';
 
 type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -29,7 +30,7 @@ function requestId(headers: RawHeaders): string {
   return typeof given === 'string' && idPattern.test(given) ? given : randomUUID();
 }
 
-export class Facts implements RequestContext {
+export class Facts extends Rostered implements RequestContext {
   readonly id: string;
   readonly receivedAt = Date.now();
   readonly startedAt = performance.now();
@@ -52,6 +53,7 @@ export class Facts implements RequestContext {
   #makeFeatures: (() => FeatureValues) | undefined;
 
   constructor(init: FactsInit) {
+    super();
     this.#raw = init.headers;
     this.#on = init.on;
     this.method = init.method;

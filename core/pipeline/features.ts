@@ -33,7 +33,10 @@ export class FeatureDefinitions {
     this.#byInstance.delete(instanceKey);
   }
 
-  find(instances: readonly PluginInstance[], name: string): { definition: Definition; instance: PluginInstance } | undefined {
+  find(
+    instances: readonly PluginInstance[],
+    name: string,
+  ): { definition: Definition; instance: PluginInstance } | undefined {
     for (const instance of instances) {
       const definition = this.#byInstance.get(instance.key)?.get(name);
       if (definition) return { definition, instance };
@@ -90,7 +93,11 @@ function finder(parts: FeatureParts, name: string) {
   }
   const { embedder } = parts;
   if (name !== 'embedding' || !embedder) return undefined;
-  return { instance: embedder.instance, timeoutMs: 1000, run: async () => (await embedder.value.embed([parts.text()]))[0] };
+  return {
+    instance: embedder.instance,
+    timeoutMs: 1000,
+    run: async () => (await embedder.value.embed([parts.text()]))[0],
+  };
 }
 
 function within<T>(ms: number, name: string, run: () => T | Promise<T>): Promise<T> {

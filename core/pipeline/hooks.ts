@@ -6,8 +6,8 @@ import type { Candidate, ChatReply, Extension, Outcome, Ranking, RequestContext,
 import { AsyncSeriesBailHook, AsyncSeriesWaterfallHook, SyncBailHook, SyncHook } from 'tapable';
 import { onBehalfOf } from '../plugins/build-fault.ts';
 import type { PluginInstance } from '../plugins/types.ts';
-import type { Target } from './models.ts';
 import type { ModelCall } from './model-call.ts';
+import type { Target } from './models.ts';
 import type { Served } from './served.ts';
 
 export interface Hooks {
@@ -31,7 +31,10 @@ export function createHooks(extensions: readonly PluginInstance<'extension'>[]):
     postCall: new AsyncSeriesWaterfallHook(['reply', 'call'], 'postCall'),
     settled: new SyncHook(['outcome'], 'settled'),
   };
-  for (const extension of extensions) onBehalfOf(extension.name, () => (extension.value as Extension).apply?.(hooks as unknown as Parameters<NonNullable<Extension['apply']>>[0]));
+  for (const extension of extensions)
+    onBehalfOf(extension.name, () =>
+      (extension.value as Extension).apply?.(hooks as unknown as Parameters<NonNullable<Extension['apply']>>[0]),
+    );
   return hooks;
 }
 
@@ -65,7 +68,10 @@ export class Selector {
     this.preparers = strategies.filter(({ value }) => (value as Strategy).prepare !== undefined);
     // One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it.
     this.#hooks = Array.from({ length: strategies.length + 1 }, (_, from) => {
-      const hook = new SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>(['context', 'candidates'], 'select');
+      const hook = new SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>(
+        ['context', 'candidates'],
+        'select',
+      );
       if (from === 0 && hooks.select.isUsed()) {
         hook.tap('extensions', (context, candidates) => {
           const ranking = hooks.select.call(context, candidates);
@@ -81,7 +87,11 @@ export class Selector {
 
   select(context: RequestContext, candidates: readonly Candidate[], from = 0): Selection {
     const first = candidates.length > 1 ? this.#hooks[from]?.call(context, candidates) : undefined;
-    if (!first) return { ranking: candidates, reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate' };
+    if (!first)
+      return {
+        ranking: candidates,
+        reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate',
+      };
     const reason = `chosen by ${this.strategies[first.index]?.name ?? 'an extension'}`;
     if (!Array.isArray(first.ranking[0])) return { ranking: first.ranking as readonly Candidate[], reason };
     const tie = first.ranking[0] as readonly Candidate[];
@@ -92,11 +102,18 @@ export class Selector {
   }
 }
 
-function ranked(instance: PluginInstance<'strategy'>, index: number, onFault: OnFault, context: RequestContext, candidates: readonly Candidate[]): RankedBy | undefined {
+function ranked(
+  instance: PluginInstance<'strategy'>,
+  index: number,
+  onFault: OnFault,
+  context: RequestContext,
+  candidates: readonly Candidate[],
+): RankedBy | undefined {
   try {
     const ranking = (instance.value as Strategy).select(context, candidates);
     if (ranking === undefined) return undefined;
-    if (!Array.isArray(ranking)) throw new TypeError(`select returned ${typeof ranking}; expected an array of candidates`);
+    if (!Array.isArray(ranking))
+      throw new TypeError(`select returned ${typeof ranking}; expected an array of candidates`);
     const known = checked(ranking, candidates);
     return known && { ranking: known, index };
   } catch (error) {
@@ -107,9 +124,13 @@ function ranked(instance: PluginInstance<'strategy'>, index: number, onFault: On
 
 /** A strategy can neither invent a deployment nor repeat one; an empty ranking counts as silence. */
 function checked(ranking: NonNullable<Ranking>, candidates: readonly Candidate[]): NonNullable<Ranking> | undefined {
-  const flat = (Array.isArray(ranking[0]) ? (ranking as readonly (readonly Candidate[])[]).flat() : ranking) as readonly Candidate[];
+  const flat = (
+    Array.isArray(ranking[0]) ? (ranking as readonly (readonly Candidate[])[]).flat() : ranking
+  ) as readonly Candidate[];
   if (flat.length === 0) return undefined;
-  if (flat.length > candidates.length) throw new TypeError(`select ranked ${flat.length} candidates of ${candidates.length}`);
-  for (const candidate of flat) if (!candidates.includes(candidate)) throw new TypeError('select ranked a candidate it was not given');
+  if (flat.length > candidates.length)
+    throw new TypeError(`select ranked ${flat.length} candidates of ${candidates.length}`);
+  for (const candidate of flat)
+    if (!candidates.includes(candidate)) throw new TypeError('select ranked a candidate it was not given');
   return ranking;
 }

@@ -15,20 +15,36 @@ import { settle } from './settle.ts';
 const ancestry = new WeakMap<object, readonly string[]>();
 const deepest = 4;
 
-export async function invoke(group: string, request: Partial<ChatRequest> & Pick<ChatRequest, 'messages'>, options: InvokeOptions): Promise<CallResult> {
+export async function invoke(
+  group: string,
+  request: Partial<ChatRequest> & Pick<ChatRequest, 'messages'>,
+  options: InvokeOptions,
+): Promise<CallResult> {
   const parent = options.within;
   const path = Facts.pathOf(parent);
-  if (!path) throw new RutterError('ERR_PLUGIN_INVALID', 'An inner call names a request it does not belong to; expected the context it was given.');
+  if (!path)
+    throw new RutterError(
+      'ERR_PLUGIN_INVALID',
+      'An inner call names a request it does not belong to; expected the context it was given.',
+    );
   const line = [...(ancestry.get(parent) ?? []), parent.group];
   const asked = path.models.resolve(group);
-  if (!asked) throw new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Inner call for unknown model group ${group.slice(0, 128)}.`);
-  if (line.includes(asked.group.name) || line.length > deepest) throw new RutterError('ERR_LIMIT_LOOP', `Model group ${asked.group.name} is being called in this request already.`);
+  if (!asked)
+    throw new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Inner call for unknown model group ${group.slice(0, 128)}.`);
+  if (line.includes(asked.group.name) || line.length > deepest)
+    throw new RutterError('ERR_LIMIT_LOOP', `Model group ${asked.group.name} is being called in this request already.`);
   const facts = new Facts({ method: parent.method, path: parent.path, headers: {}, on: path, parent });
   ancestry.set(facts, line);
   const chat: ChatRequest = { extra: {}, ...request, model: group, stream: false };
   const { wire, body } = neutralDialect('chat', chat);
   const controls = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
-  const call = new ModelCall({ facts, path, dialect: wire, body, read: { model: group, stream: false, includeUsage: true, controls, strip: [] } });
+  const call = new ModelCall({
+    facts,
+    path,
+    dialect: wire,
+    body,
+    read: { model: group, stream: false, includeUsage: true, controls, strip: [] },
+  });
   facts.operation = 'chat';
   facts.group = asked.group.name;
   facts.useFeatures(() => path.features(facts, () => call.text()));

@@ -17,6 +17,7 @@ import {
 } from '@rutter/plugin-sdk';
 import type { FormBody } from '../http/form-body.ts';
 import type { JsonBody } from '../http/json-body.ts';
+import { Rostered } from '../live/roster.ts';
 import { addUsage, nanoCost, picoCost } from './cost.ts';
 import type { Facts } from './facts.ts';
 import type { LoopBudget } from './loop-budget.ts';
@@ -36,7 +37,7 @@ export interface ModelCallInit {
   readonly form?: FormBody;
 }
 
-export class ModelCall implements Call {
+export class ModelCall extends Rostered implements Call {
   readonly facts: Facts;
   readonly path: RequestPath;
   readonly wire: Dialect;
@@ -86,6 +87,7 @@ export class ModelCall implements Call {
   #text: string | undefined;
 
   constructor(init: ModelCallInit) {
+    super();
     this.facts = init.facts;
     this.path = init.path;
     this.wire = init.dialect;

@@ -2,7 +2,9 @@
 import type { Models, RequestContext } from '@rutter/plugin-sdk';
 import { Facts } from './facts.ts';
 
-const allows = (models: readonly string[], name: string) => models.length === 0 || models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
+const allows = (models: readonly string[], name: string) =>
+  models.length === 0 ||
+  models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
 
 export const modelList: Models = {
   list(context: RequestContext, options) {

@@ -2,12 +2,28 @@
  * One generation's request path, compiled from its configuration and
  * instances: everything a request needs, found without searching.
  */
-import type { Cache, Dialect, Embedder, Facets, FeatureValues, Guard, KernelEvent, Observer, Provider, RequestContext, RutterError, State, Store, Strategy } from '@rutter/plugin-sdk';
+import type {
+  Cache,
+  Dialect,
+  Embedder,
+  Facets,
+  FeatureValues,
+  Guard,
+  KernelEvent,
+  Observer,
+  Provider,
+  RequestContext,
+  RutterError,
+  State,
+  Store,
+  Strategy,
+} from '@rutter/plugin-sdk';
 import { Cooldowns } from '../attempts/cooldown.ts';
 import type { RetryBudget } from '../attempts/retry-budget.ts';
 import type { Watchdog } from '../attempts/watchdog.ts';
 import type { Configuration } from '../config/types.ts';
 import type { LiveRegistry } from '../live/registry.ts';
+import { Roster, type Rostered } from '../live/roster.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 import type { Authenticator } from '../upstream/auth/authenticator.ts';
 import type { Upstream } from '../upstream/exchange.ts';
@@ -29,6 +45,11 @@ export interface PathServices {
   readonly version: string;
   onFault(instance: PluginInstance, error: unknown): void;
   onEvent(event: KernelEvent): void;
+}
+
+/** A request or connection on its way. */
+export interface Running extends Rostered {
+  abort(reason: RutterError): void;
 }
 
 export interface PathParts {
@@ -68,7 +89,7 @@ export class RequestPath {
   readonly state: State | undefined;
   readonly embedder: Held<Embedder> | undefined;
   /** What runs on this path now, to be told when its generation must end. */
-  readonly active = new Set<{ abort(reason: RutterError): void }>();
+  readonly active = new Roster<Running>();
   readonly #strategies: readonly PluginInstance<'strategy'>[];
   readonly #selectors = new Map<string, Selector>();
 
@@ -78,9 +99,15 @@ export class RequestPath {
     this.instances = parts.instances;
     this.services = parts.services;
     const { instances } = parts;
-    this.models = new ModelTable({ configuration: parts.configuration, providers: providersByPrefix(instances), live: parts.services.live });
+    this.models = new ModelTable({
+      configuration: parts.configuration,
+      providers: providersByPrefix(instances),
+      live: parts.services.live,
+    });
     this.hooks = createHooks(ofKind(instances, 'extension') as unknown as PluginInstance<'extension'>[]);
-    this.cooldowns = new Cooldowns(parts.configuration.router, parts.services.now, (notice) => parts.services.onEvent({ type: 'deployment-cooled', ...notice }));
+    this.cooldowns = new Cooldowns(parts.configuration.router, parts.services.now, (notice) =>
+      parts.services.onEvent({ type: 'deployment-cooled', ...notice }),
+    );
     this.guards = part(instances, 'guard', ({ guard }) => guard);
     this.identifiers = this.guards.filter(({ value }) => value.identify);
     this.authorisers = this.guards.filter(({ value }) => value.authorise);
@@ -113,7 +140,8 @@ export class RequestPath {
           onFault(instance, error);
         }
       });
-    for (const { instance, value } of this.observers) if (value.settled) tap(instance, (outcome) => value.settled?.(outcome));
+    for (const { instance, value } of this.observers)
+      if (value.settled) tap(instance, (outcome) => value.settled?.(outcome));
     for (const instance of this.#strategies) {
       const strategy = instance.value as Strategy;
       if (strategy.observe) tap(instance, (outcome) => strategy.observe?.(outcome));
@@ -139,14 +167,26 @@ export class RequestPath {
   }
 
   features(context: RequestContext, text: () => string): FeatureValues {
-    return featureValues({ definitions: this.services.features, instances: this.instances, embedder: this.embedder, onFault: this.services.onFault, context, text });
+    return featureValues({
+      definitions: this.services.features,
+      instances: this.instances,
+      embedder: this.embedder,
+      onFault: this.services.onFault,
+      context,
+      text,
+    });
   }
 }
 
-const ofKind = (instances: readonly PluginInstance[], kind: string) => instances.filter(({ manifest }) => manifest.kind === kind);
+const ofKind = (instances: readonly PluginInstance[], kind: string) =>
+  instances.filter(({ manifest }) => manifest.kind === kind);
 
 /** Instances of a kind, and those of other kinds that bring it as a facet. */
-function part<T>(instances: readonly PluginInstance[], kind: string, facet: (facets: Facets) => T | undefined): Held<T>[] {
+function part<T>(
+  instances: readonly PluginInstance[],
+  kind: string,
+  facet: (facets: Facets) => T | undefined,
+): Held<T>[] {
   return instances.flatMap((instance) => {
     const value = instance.manifest.kind === kind ? (instance.value as unknown as T) : facet(instance.value as Facets);
     return value === undefined ? [] : [{ instance, value }];
@@ -166,4 +206,3 @@ function dialectsByName(instances: readonly PluginInstance[]): Map<string, Diale
   for (const { value } of instances) for (const dialect of value.dialects ?? []) dialects.set(dialect.name, dialect);
   return dialects;
 }
-

@@ -28,20 +28,26 @@ async function guarded<T>(path: RequestPath, { instance }: Held<Guard>, run: () 
   } catch (error) {
     if (RutterError.is(error)) throw error;
     path.services.onFault(instance, error);
-    throw new RutterError('ERR_PLUGIN_FAILED', `Guard ${instance.name} failed; the request was refused.`, { cause: error });
+    throw new RutterError('ERR_PLUGIN_FAILED', `Guard ${instance.name} failed; the request was refused.`, {
+      cause: error,
+    });
   }
 }
 
 export function within<T>(ms: number, name: string, promise: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new RutterError('ERR_PLUGIN_TIMEOUT', `Plugin ${name} took longer than ${ms} ms.`)), ms);
+    const timer = setTimeout(
+      () => reject(new RutterError('ERR_PLUGIN_TIMEOUT', `Plugin ${name} took longer than ${ms} ms.`)),
+      ms,
+    );
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
 async function authorise(path: RequestPath, call: ModelCall): Promise<undefined> {
   const groups = callGroupNames(call);
-  for (const held of path.authorisers) await guarded(path, held, () => held.value.authorise?.(call.facts, call, groups));
+  for (const held of path.authorisers)
+    await guarded(path, held, () => held.value.authorise?.(call.facts, call, groups));
   return undefined;
 }
 
@@ -81,7 +87,9 @@ async function readCaches(path: RequestPath, call: ModelCall): Promise<Served | 
       if (!found) continue;
       call.cacheHit = true;
       call.route = `found in cache ${instance.name}`;
-      return found.operation === 'embeddings' ? { kind: 'embeddings', reply: found.reply, target: undefined } : { kind: 'reply', reply: found.reply, target: undefined };
+      return found.operation === 'embeddings'
+        ? { kind: 'embeddings', reply: found.reply, target: undefined }
+        : { kind: 'reply', reply: found.reply, target: undefined };
     } catch (error) {
       // A cache that is away is a miss.
       path.services.onFault(instance, error);
@@ -91,12 +99,18 @@ async function readCaches(path: RequestPath, call: ModelCall): Promise<Served | 
 }
 
 /** All limits of all guards in one step, all or none. */
-async function reserve(path: RequestPath, call: ModelCall, counts: (reservation: Reservation) => boolean = () => true): Promise<undefined> {
+async function reserve(
+  path: RequestPath,
+  call: ModelCall,
+  counts: (reservation: Reservation) => boolean = () => true,
+): Promise<undefined> {
   const targets = path.models.resolve(call.facts.group)?.group.targets ?? [];
   const wanted: Reservation[] = [];
-  for (const held of path.reservers) wanted.push(...(held.value.reserve?.(call.facts, call, targets) ?? []).filter(counts));
+  for (const held of path.reservers)
+    wanted.push(...(held.value.reserve?.(call.facts, call, targets) ?? []).filter(counts));
   if (wanted.length === 0) return undefined;
-  if (!path.state) throw new RutterError('ERR_KERNEL_INTERNAL', 'Limits need a state service and none is part of this composition.');
+  if (!path.state)
+    throw new RutterError('ERR_KERNEL_INTERNAL', 'Limits need a state service and none is part of this composition.');
   const result = await within(guardTimeoutMs, 'state', path.state.reserve(wanted));
   if (result.granted) {
     call.reservation = { id: result.id, reservations: wanted };
@@ -105,19 +119,31 @@ async function reserve(path: RequestPath, call: ModelCall, counts: (reservation:
   }
   const refused = wanted[result.index] as Reservation;
   const label = refused.label ?? refused.key;
-  throw new RutterError(refused.measure === 'nano-usd' ? 'ERR_LIMIT_BUDGET' : 'ERR_LIMIT_RATE', `Rate limit exceeded for ${label}. Limit type: ${refused.measure}. Current limit: ${refused.limit}, used: ${result.current}.`, {
-    retryAfterMs: result.retryAfterMs,
-    headers: { rate_limit_type: refused.measure, reset_at: String(Math.ceil((path.services.now() + result.retryAfterMs) / 1000)) },
-  });
+  throw new RutterError(
+    refused.measure === 'nano-usd' ? 'ERR_LIMIT_BUDGET' : 'ERR_LIMIT_RATE',
+    `Rate limit exceeded for ${label}. Limit type: ${refused.measure}. Current limit: ${refused.limit}, used: ${result.current}.`,
+    {
+      retryAfterMs: result.retryAfterMs,
+      headers: {
+        rate_limit_type: refused.measure,
+        reset_at: String(Math.ceil((path.services.now() + result.retryAfterMs) / 1000)),
+      },
+    },
+  );
 }
 
 /** Slots of a long request are renewed three times within their life. */
 function keepAlive(path: RequestPath, call: ModelCall): void {
   const { reservation } = call;
   if (!reservation || !path.state) return;
-  const shortest = Math.min(...reservation.reservations.filter(({ measure }) => measure === 'parallel').map(({ windowMs }) => windowMs));
+  const shortest = Math.min(
+    ...reservation.reservations.filter(({ measure }) => measure === 'parallel').map(({ windowMs }) => windowMs),
+  );
   const { state } = path;
-  call.heartbeat = setInterval(() => void state.heartbeat(reservation.id).catch(() => {}), Math.max(1000, shortest / 3));
+  call.heartbeat = setInterval(
+    () => void state.heartbeat(reservation.id).catch(() => {}),
+    Math.max(1000, shortest / 3),
+  );
   call.heartbeat.unref();
 }
 
@@ -129,6 +155,8 @@ export function settleReservation(path: RequestPath, call: ModelCall): Promise<v
   clearInterval(call.heartbeat);
   const tokens = call.usage && !call.cacheHit ? totalTokens(call.usage) : 0;
   const nano = call.costNanoUsd() ?? 0;
-  const actual = reservation.reservations.map(({ measure, amount }) => (measure === 'requests' ? amount : measure === 'tokens' ? tokens : measure === 'nano-usd' ? nano : 0));
+  const actual = reservation.reservations.map(({ measure, amount }) =>
+    measure === 'requests' ? amount : measure === 'tokens' ? tokens : measure === 'nano-usd' ? nano : 0,
+  );
   return path.state.settle(reservation.id, actual);
 }

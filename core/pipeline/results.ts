@@ -24,7 +24,8 @@ export function asResult(answer: Served): CallResult {
 }
 
 /** What the kernel had given a plugin, when it comes back as it was. */
-export const untouched = (result: CallResult | AsyncIterable<ChatEvent>): Served | undefined => served.get(result as CallResult);
+export const untouched = (result: CallResult | AsyncIterable<ChatEvent>): Served | undefined =>
+  served.get(result as CallResult);
 
 export async function wholeReply(answer: Served): Promise<ChatReply> {
   if (answer.kind === 'reply') return answer.reply;
@@ -36,7 +37,8 @@ export function eventsOf(answer: Served): AsyncIterable<ChatEvent> {
   if (answer.kind === 'events') return answer.events;
   if (answer.kind === 'reply') return iterate(replyEvents(answer.reply));
   if (answer.kind === 'transfer' && answer.form === 'events') return transferEvents(answer.transfer);
-  if (answer.kind === 'transfer' && answer.transfer.decoded?.chat) return iterate(replyEvents(answer.transfer.decoded.chat));
+  if (answer.kind === 'transfer' && answer.transfer.decoded?.chat)
+    return iterate(replyEvents(answer.transfer.decoded.chat));
   throw new RutterError('ERR_KERNEL_INTERNAL', 'This reply has no chat form.');
 }
 

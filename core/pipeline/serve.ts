@@ -24,7 +24,9 @@ export async function serve(call: ModelCall, asked: Asked): Promise<Served> {
     const early = await hooks.preRoute.promise(call);
     if (early) return early;
   }
-  const answer = await (hasLoops ? serveInLoops(call, asked) : callWithFallbacks(call, asked.group, { isDeployment: asked.isDeployment }));
+  const answer = await (hasLoops
+    ? serveInLoops(call, asked)
+    : callWithFallbacks(call, asked.group, { isDeployment: asked.isDeployment }));
   if (call.beside.length > 0) await verdicts(call, answer);
   return call.needsNeutral ? checked(call, answer) : answer;
 }
@@ -33,14 +35,21 @@ export async function serve(call: ModelCall, asked: Asked): Promise<Served> {
 function isNeutral(call: ModelCall, hasLoops: boolean): boolean {
   const { path } = call;
   if (!call.wire.chat) return path.caches.length > 0 && call.operation === 'embeddings';
-  return hasLoops || path.caches.length > 0 || path.replyChecks.length > 0 || path.streamGuards.length > 0 || path.hooks.postCall.isUsed();
+  return (
+    hasLoops ||
+    path.caches.length > 0 ||
+    path.replyChecks.length > 0 ||
+    path.streamGuards.length > 0 ||
+    path.hooks.postCall.isUsed()
+  );
 }
 
 /** Checks beside the call: a refusal closes what has been opened meanwhile. */
 async function verdicts(call: ModelCall, answer: Served): Promise<void> {
   try {
     for (const verdict of await Promise.all(call.beside)) {
-      if (verdict && typeof verdict === 'object' && 'reply' in verdict) throw new RutterError('ERR_PLUGIN_INVALID', 'A check beside the call can only refuse.');
+      if (verdict && typeof verdict === 'object' && 'reply' in verdict)
+        throw new RutterError('ERR_PLUGIN_INVALID', 'A check beside the call can only refuse.');
     }
   } catch (error) {
     if (answer.kind === 'transfer') answer.transfer.abort(RutterError.from(error));
@@ -64,7 +73,9 @@ async function checked(call: ModelCall, answer: Served): Promise<Served> {
     } catch (error) {
       if (RutterError.is(error)) throw error;
       call.path.services.onFault(instance, error);
-      throw new RutterError('ERR_PLUGIN_FAILED', `Guard ${instance.name} failed; the reply was withheld.`, { cause: error });
+      throw new RutterError('ERR_PLUGIN_FAILED', `Guard ${instance.name} failed; the reply was withheld.`, {
+        cause: error,
+      });
     }
   }
   if (hooks.postCall.isUsed()) reply = await hooks.postCall.promise(reply, call);

@@ -40,7 +40,9 @@ export function settle(call: ModelCall, end: Ending): Outcome {
   };
   if (path.store) writeLedger(path.store, outcome);
   const settled = settleReservation(path, call);
-  settled?.catch((error: unknown) => path.services.onFault(path.instances.find(({ manifest }) => manifest.kind === 'state') as never, error));
+  settled?.catch((error: unknown) =>
+    path.services.onFault(path.instances.find(({ manifest }) => manifest.kind === 'state') as never, error),
+  );
   if (path.hooks.settled.isUsed()) path.hooks.settled.call(outcome);
   if (end.cacheable && !call.cacheHit) writeCaches(call, end.cacheable);
   return outcome;
@@ -49,7 +51,9 @@ export function settle(call: ModelCall, end: Ending): Outcome {
 /** `gpt-4o: openai/gpt-4o-mini, least-busy of 3; after 1 retry`. */
 export function routeInWords(call: ModelCall): string {
   const { servedBy } = call;
-  const who = servedBy ? `${call.group}: ${servedBy.deployment.provider}/${servedBy.deployment.model} (${servedBy.deployment.id})` : call.group || call.model;
+  const who = servedBy
+    ? `${call.group}: ${servedBy.deployment.provider}/${servedBy.deployment.model} (${servedBy.deployment.id})`
+    : call.group || call.model;
   const parts = [who];
   if (call.route) parts.push(call.route);
   if (call.retries > 0) parts.push(`after ${call.retries} ${call.retries === 1 ? 'retry' : 'retries'}`);

@@ -76,7 +76,10 @@ export class References {
   async #text(text: string, where: string): Promise<string> {
     const resolver = this.#resolvers.find(({ prefix }) => text.startsWith(prefix));
     if (resolver === undefined) return text;
-    const found = await inTime(resolver.value.resolve(text), `Plugin "${resolver.name}" took longer than ${resolveMs} ms to resolve ${where}.`);
+    const found = await inTime(
+      resolver.value.resolve(text),
+      `Plugin "${resolver.name}" took longer than ${resolveMs} ms to resolve ${where}.`,
+    );
     if (typeof found === 'string' && found !== '') return found;
     throw new RutterError(
       'ERR_CONFIG_INVALID',

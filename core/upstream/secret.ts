@@ -28,6 +28,8 @@ class OpaqueSecret implements Secret {
   /** Computed once: a configured key is compared with every caller's. */
   static hashed(secret: object): Buffer | undefined {
     if (!(#value in secret)) return undefined;
+    // A caller's credential is compared once or twice and gone.
+    if (secret instanceof OpaqueCredential) return sha256(secret.#value);
     let hashed = digests.get(secret);
     if (!hashed) {
       hashed = sha256(secret.#value);

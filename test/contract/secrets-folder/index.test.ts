@@ -17,7 +17,10 @@ afterAll(() => vendor.close());
 const config = (more: object = {}) => ({
   plugins: [{ use: import.meta.dirname, trust: true, config: { folder } }],
   model_list: [
-    { model_name: 'm', litellm_params: { model: 'openai/m', api_base: `${vendor.url}/v1`, api_key: 'mounted/vendor-key', ...more } },
+    {
+      model_name: 'm',
+      litellm_params: { model: 'openai/m', api_base: `${vendor.url}/v1`, api_key: 'mounted/vendor-key', ...more },
+    },
   ],
   general_settings: { master_key: 'mounted/master' },
 });
