@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = (file) => join(import.meta.dirname, file);
-export const key = 'sk-bench';
+const key = 'sk-bench';
 export const model = 'gpt-4o-mini';
 
 /** Eight deployments under one name, a key, prices, the default ledger and the default log line for each request. */
@@ -37,7 +37,7 @@ const own = {
     const serve = ['serve', '--config', config, '--port', String(port), '--host', '127.0.0.1'];
     return {
       command: [process.execPath, join(root, 'core/cli/rutter.mjs'), ...serve],
-      env: { RUTTER_DATA: join(folder, 'data'), npm_lifecycle_event: undefined },
+      env: { RUTTER_DATA: join(folder, 'data') },
     };
   },
 };

@@ -51,19 +51,14 @@ setInterval(() => {
     );
 }, 200).unref();
 
-class Refusal extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}
+const refusal = (status, message) => Object.assign(new Error(message), { status });
 
 function admit(header) {
   const key = keys.get(digest(header.replace(/^Bearer /i, '')));
-  if (key === undefined) throw new Refusal(401, 'The key is unknown.');
+  if (key === undefined) throw refusal(401, 'The key is unknown.');
   const minute = Math.floor(Date.now() / 60_000);
   if (key.minute !== minute) Object.assign(key, { minute, used: 0 });
-  if (++key.used > key.perMinute || key.spent > key.budget) throw new Refusal(429, 'The limit is reached.');
+  if (++key.used > key.perMinute || key.spent > key.budget) throw refusal(429, 'The limit is reached.');
   return key;
 }
 
@@ -71,9 +66,9 @@ async function readBody(request) {
   const parts = [];
   for await (const part of request) parts.push(part);
   const body = JSON.parse(Buffer.concat(parts).toString());
-  if (typeof body.model !== 'string' || !Array.isArray(body.messages)) throw new Refusal(400, 'The body is no call.');
+  if (typeof body.model !== 'string' || !Array.isArray(body.messages)) throw refusal(400, 'The body is no call.');
   for (const { role, content } of body.messages)
-    if (typeof role !== 'string' || typeof content !== 'string') throw new Refusal(400, 'A message is malformed.');
+    if (typeof role !== 'string' || typeof content !== 'string') throw refusal(400, 'A message is malformed.');
   return body;
 }
 
@@ -90,7 +85,7 @@ function usageIn(text) {
 }
 
 async function settle(call, tail, status) {
-  const { chosen, key, body } = call;
+  const { chosen, key } = call;
   const durationMs = performance.now() - call.startMs;
   chosen.inFlight--;
   chosen.latencyMs += (durationMs - chosen.latencyMs) * 0.1;
@@ -100,36 +95,17 @@ async function settle(call, tail, status) {
   key.spent += cost;
   await hooks.settled.promise(call);
   const { id, asked } = call;
-  if (records.length < mostRecords)
-    records.push({
-      id,
-      key: key.id,
-      asked,
-      deployment: chosen.id,
-      status,
-      durationMs,
-      input,
-      output,
-      cost,
-      stream: body.stream === true,
-    });
+  const record = { id, key: key.id, asked, deployment: chosen.id, status, durationMs, input, output, cost };
+  if (records.length < mostRecords) records.push(record);
 }
 
 function watchTail(call, status) {
   let tail = '';
-  let isSettled = false;
-  const finish = () => {
-    if (isSettled) return;
-    isSettled = true;
-    void settle(call, tail, status);
+  const transform = (part, _encoding, done) => {
+    tail = (tail + part.toString('latin1')).slice(-1024);
+    done(null, part);
   };
-  const through = new Transform({
-    transform(part, _encoding, done) {
-      tail = (tail + part.toString('latin1')).slice(-1024);
-      done(null, part);
-    },
-  });
-  return through.once('close', finish);
+  return new Transform({ transform }).once('close', () => void settle(call, tail, status));
 }
 
 async function serve(context, call) {

@@ -29,7 +29,7 @@ export async function stop(child, ms = 5000) {
   child.kill('SIGTERM');
   await Promise.race([ended, sleep(ms)]);
   if (!hasEnded(child)) child.kill('SIGKILL');
-  for (const pid of children) if (statOf(pid) !== undefined) process.kill(pid, 'SIGKILL');
+  for (const pid of children) if (read(`/proc/${pid}/stat`) !== '') process.kill(pid, 'SIGKILL');
 }
 
 /** What a process prints until it ends; throws when it fails or takes longer than `ms`. */
@@ -45,39 +45,26 @@ export async function output(child, ms) {
   return text;
 }
 
-function statOf(pid) {
+const read = (path) => {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return readFileSync(path, 'utf8');
   } catch {
-    return undefined; // It has ended.
+    return ''; // The process has ended.
   }
-}
+};
 
-function childrenOf(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
+const childrenOf = (pid) => read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 const descendants = (pid) => childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
 
 function cpuUs(pid) {
-  const stat = statOf(pid);
-  return stat === undefined ? 0 : (Number(stat[11]) + Number(stat[12])) * tickUs;
+  // The name of the program, in brackets, may hold blanks.
+  const [, user = 0, system = 0] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(read(`/proc/${pid}/stat`)) ?? [];
+  return (Number(user) + Number(system)) * tickUs;
 }
 
-function rssMb(pid) {
-  try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
-}
+const rssMb = (pid) => Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
 
-const overTree = (read) => (pid) => [pid, ...descendants(pid)].reduce((sum, one) => sum + read(one), 0);
+const overTree = (cost) => (pid) => [pid, ...descendants(pid)].reduce((sum, one) => sum + cost(one), 0);
 
 /** Of a process and its living descendants. */
 export const treeCpuUs = overTree(cpuUs);
@@ -86,13 +73,9 @@ export const treeRssMb = overTree(rssMb);
 
 /** All that the cores have done for anybody, and what a hypervisor took away. */
 export function machineBusyUs() {
-  const [user, nice, system, , , interrupt, soft, steal] = readFileSync('/proc/stat', 'utf8')
-    .split('\n')[0]
-    .trim()
-    .split(/\s+/)
-    .slice(1)
-    .map(Number);
-  return (user + nice + system + interrupt + soft + steal) * tickUs;
+  const fields = read('/proc/stat').split('\n')[0].trim().split(/\s+/).slice(1, 9).map(Number);
+  const [, , , idle, waiting] = fields;
+  return (fields.reduce((sum, ticks) => sum + ticks) - idle - waiting) * tickUs;
 }
 
 /** Waits until the process uses less than a tenth of a core; 8 s at most. */

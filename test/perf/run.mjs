@@ -35,28 +35,15 @@ function selection(text, names) {
 }
 
 function readOptions(args) {
-  const text = (fallback) => ({ type: 'string', ...(fallback ? { default: fallback } : {}) });
-  const { values } = parseArgs({
-    args,
-    options: {
-      reps: text('3'),
-      secs: text('4'),
-      only: text(),
-      json: text(),
-      extra: { type: 'string', multiple: true, default: [] },
-      report: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
+  const text = { type: 'string' };
+  const flag = { type: 'boolean', default: false };
+  const list = { ...text, multiple: true, default: [] };
+  const options = { reps: text, secs: text, only: text, json: text, extra: list, report: flag, help: flag };
+  const { values } = parseArgs({ args, options });
   const extras = new Map(values.extra.map(readExtra).map((extra) => [extra.name, extra]));
   const chosen = selection(values.only, [...ownNames, ...extras.keys()]);
-  return {
-    ...values,
-    ...chosen,
-    extras,
-    reps: Math.ceil(positive('reps', values.reps)),
-    secs: positive('secs', values.secs),
-  };
+  const reps = Math.ceil(positive('reps', values.reps ?? 3));
+  return { ...values, ...chosen, extras, reps, secs: positive('secs', values.secs ?? 4) };
 }
 
 const say = (text) => process.stdout.write(`${text}\n`);
@@ -99,13 +86,7 @@ async function bench(args) {
   const readings = await takeAll(options);
   const measured = [...labels].filter(([name]) => readings.some(({ test }) => name.startsWith(`${test}.`)));
   tellSurroundings();
-  say(
-    resultsTable(
-      measured.map(([name, label]) => [label, name]),
-      readings,
-      options.contestants,
-    ),
-  );
+  say(resultsTable(measured, readings, options.contestants));
   const { targets } = JSON.parse(readFileSync(new URL('budget.json', import.meta.url), 'utf8'));
   const judged = targets.map((target) => judge(target, readings));
   say(`\n${targetsTable(judged, labels)}\n`);

@@ -6,7 +6,7 @@ export function quantile(values, share) {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
 }
 
-export function median(values) {
+function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
@@ -20,7 +20,7 @@ export function summary(values) {
 }
 
 /** The values of one measure (`test.field`) of one contestant, by repetition. */
-export function valuesOf(readings, contestant, measure) {
+function valuesOf(readings, contestant, measure) {
   const [test, field] = measure.split('.');
   const fitting = readings.filter((reading) => reading.contestant === contestant && reading.test === test);
   return new Map(fitting.map(({ repetition, values }) => [repetition, values[field]]));
@@ -39,17 +39,17 @@ export function judge(target, readings, contestant = 'rutter') {
 
 const digits = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2));
 
-export const shown = (found) =>
+const shown = (found) =>
   found === undefined ? '–' : `${digits(found.median)} (${digits(found.min)}–${digits(found.max)})`;
 
-export function table(head, rows) {
+function table(head, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 /** One row a measure, one column a contestant. */
 export function resultsTable(measures, readings, contestants) {
-  const rows = measures.map(([label, measure]) => [
+  const rows = measures.map(([measure, label]) => [
     label,
     ...contestants.map((name) => shown(summary([...valuesOf(readings, name, measure).values()]))),
   ]);
