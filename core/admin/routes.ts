@@ -15,8 +15,21 @@ export interface AdminParts {
 
 type Handler = HandlerRoute['handler'];
 
-const get = (path: string, permission: string, handler: Handler): HandlerRoute => ({ method: 'GET', path, mode: 'json', permission, handler });
-const post = (path: string, permission: string, handler: Handler): HandlerRoute => ({ method: 'POST', path, mode: 'json', permission, maxBodyBytes: 64 * 1024, handler });
+const get = (path: string, permission: string, handler: Handler): HandlerRoute => ({
+  method: 'GET',
+  path,
+  mode: 'json',
+  permission,
+  handler,
+});
+const post = (path: string, permission: string, handler: Handler): HandlerRoute => ({
+  method: 'POST',
+  path,
+  mode: 'json',
+  permission,
+  maxBodyBytes: 64 * 1024,
+  handler,
+});
 
 export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
   const alive: Handler = () => ({ body: { status: 'alive', service: 'rutter' } });
@@ -25,7 +38,18 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
   const reload: Handler = async () => {
     const report = await parts.reload('admin');
     const { ok, changed, generation, reasons, started, kept, leftOut, durationMs } = report;
-    return { status: ok ? 200 : 409, body: { status: !ok ? 'refused' : changed ? 'applied' : 'unchanged', generation, reasons, started, kept, leftOut, durationMs } };
+    return {
+      status: ok ? 200 : 409,
+      body: {
+        status: !ok ? 'refused' : changed ? 'applied' : 'unchanged',
+        generation,
+        reasons,
+        started,
+        kept,
+        leftOut,
+        durationMs,
+      },
+    };
   };
   return [
     get('/_health/live', 'public', alive),
@@ -33,7 +57,9 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
     get('/health/liveness', 'public', liveliness),
     get('/_health/ready', 'public', ready),
     get('/health/readiness', 'public', ready),
-    get('/health', 'health.read', async ({ query, context }) => ({ body: await checkDeployments(parts.path(), { only: query.model, signal: context.signal }) })),
+    get('/health', 'health.read', async ({ query, context }) => ({
+      body: await checkDeployments(parts.path(), { only: query.model, signal: context.signal }),
+    })),
     get('/admin/plugins', 'admin.read', () => ({ body: parts.plugins() as object })),
     get('/routes', 'admin.read', () => ({ body: { routes: parts.routes() } })),
     ...['/admin/reload', '/config/reload', '/llmrouter/reload'].map((path) => post(path, 'admin.write', reload)),
@@ -64,6 +90,11 @@ async function readiness(parts: AdminParts): Promise<RouteReply> {
   const isReady = !parts.isDraining() && checks.every(([, state]) => state === 'ok');
   return {
     status: isReady ? 200 : 503,
-    body: { status: parts.isDraining() ? 'draining' : isReady ? 'ready' : 'degraded', generation: path.number, version: parts.version, checks: Object.fromEntries(checks) },
+    body: {
+      status: parts.isDraining() ? 'draining' : isReady ? 'ready' : 'degraded',
+      generation: path.number,
+      version: parts.version,
+      checks: Object.fromEntries(checks),
+    },
   };
 }

@@ -62,15 +62,18 @@ export class JsonScan {
   }
 
   #step(byte: number): void {
-    if (byte === quote) return this.#string();
-    if (byte > 0x2f && byte !== 0x5b && byte !== 0x5d && byte !== 0x7b && byte !== 0x7d) return this.#plain();
     switch (byte) {
+      case quote:
+        this.#string();
+        return;
       case 0x7b: // {
       case 0x5b: // [
-        return this.#open(byte === 0x7b);
+        this.#open(byte === 0x7b);
+        return;
       case 0x7d: // }
       case 0x5d: // ]
-        return this.#close(byte === 0x7d);
+        this.#close(byte === 0x7d);
+        return;
       case 0x2c: // ,
         if (this.#depth === 1) this.#endField(this.#at);
         this.#at++;
@@ -82,7 +85,7 @@ export class JsonScan {
         this.#at++;
         return;
       default:
-        return this.#plain();
+        this.#plain();
     }
   }
 

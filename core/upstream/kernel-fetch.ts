@@ -69,7 +69,10 @@ class FetchedReply implements ExchangeListener {
     if (!signal) return;
     const abort = () =>
       this.#abort(RutterError.from(signal.reason, 'ERR_REQUEST_ABORTED', 'The exchange was aborted.'));
-    if (signal.aborted) return abort();
+    if (signal.aborted) {
+      abort();
+      return;
+    }
     signal.addEventListener('abort', abort, { once: true });
     this.#stopListening = () => signal.removeEventListener('abort', abort);
   }

@@ -24,7 +24,8 @@ export function defined<T extends object>(fresh: T): Defined<T> {
   for (const key in fresh) {
     if (fresh[key] === undefined) continue;
     // Assigned, `__proto__` would be more than a member.
-    if (key === '__proto__') Object.defineProperty(kept, key, { value: fresh[key], enumerable: true, configurable: true, writable: true });
+    if (key === '__proto__')
+      Object.defineProperty(kept, key, { value: fresh[key], enumerable: true, configurable: true, writable: true });
     else kept[key] = fresh[key];
   }
   return kept as unknown as Defined<T>;

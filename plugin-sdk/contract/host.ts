@@ -88,9 +88,17 @@ export interface Host {
   /** HTTP by the kernel: deadline, address rules, no redirects. Needs `fetch`. */
   fetch(url: string, options?: HostFetchOptions): Promise<HostResponse>;
   /** Starts a child process with only the environment given. Needs `spawn`; trusted plugins only. */
-  spawn(command: string, args: readonly string[], options?: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string }): HostChild;
+  spawn(
+    command: string,
+    args: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string },
+  ): HostChild;
   /** An inner call on the same path. A group already being invoked in this request is refused with ERR_LIMIT_LOOP. Needs `invoke`. */
-  invoke(group: string, request: Partial<ChatRequest> & Pick<ChatRequest, 'messages'>, options: InvokeOptions): Promise<CallResult>;
+  invoke(
+    group: string,
+    request: Partial<ChatRequest> & Pick<ChatRequest, 'messages'>,
+    options: InvokeOptions,
+  ): Promise<CallResult>;
   /** A service named in the manifest's `uses`. */
   use<S extends keyof Services>(name: S): Services[S];
 }

@@ -2,14 +2,30 @@
  * What each kind of plugin returns from `setup`, and the facets any may add.
  */
 import type { ChatEvent, ChatReply, ChatRequest } from './chat.ts';
-import type { RutterError } from './errors.ts';
-import type { HostChild } from './host.ts';
-import type { CacheableReply, Call, CallResult, Candidate, Credential, Deployment, Operation, Outcome, Principal, RequestContext, Secret } from './request.ts';
+import type {
+  CacheableReply,
+  Call,
+  CallResult,
+  Candidate,
+  Credential,
+  Deployment,
+  Outcome,
+  Principal,
+  RequestContext,
+} from './request.ts';
 import type { Embedder, Migration, Reservation, Services, Source, State, Store } from './services.ts';
 import type { Auth, ChatCodec, Dialect, EmbeddingsCodec, FailureReader, RawCodec } from './wire.ts';
 
 /** Permission names a route may ask for. `public` needs no credential. */
-export type Permission = 'public' | 'model.call' | 'model.read' | 'health.read' | 'metrics.read' | 'admin.read' | 'admin.write' | (string & {});
+export type Permission =
+  | 'public'
+  | 'model.call'
+  | 'model.read'
+  | 'health.read'
+  | 'metrics.read'
+  | 'admin.read'
+  | 'admin.write'
+  | (string & {});
 
 export interface RouteRequest {
   readonly method: string;
@@ -119,9 +135,18 @@ export interface Facets {
    * A bounded loop around everything from candidates to reply. `next` may be called again with changes;
    * `limits` bounds it. Return what `next` gave to pass it on untouched, or events of your own: they stream to the client.
    */
-  wrap?(call: Call, next: (change?: Partial<ChatRequest>) => Promise<CallResult>, context: RequestContext): Promise<CallResult | AsyncIterable<ChatEvent>>;
+  wrap?(
+    call: Call,
+    next: (change?: Partial<ChatRequest>) => Promise<CallResult>,
+    context: RequestContext,
+  ): Promise<CallResult | AsyncIterable<ChatEvent>>;
   /** Bounds of `wrap` and `orchestrate`: inner calls (8 when absent), tokens, nano-dollars and milliseconds in all. */
-  readonly limits?: { readonly calls?: number; readonly tokens?: number; readonly nanoUsd?: number; readonly timeMs?: number };
+  readonly limits?: {
+    readonly calls?: number;
+    readonly tokens?: number;
+    readonly nanoUsd?: number;
+    readonly timeMs?: number;
+  };
   readonly guard?: Guard;
   readonly observer?: Observer;
   readonly provider?: Provider;
@@ -158,7 +183,10 @@ export interface StreamGuard {
 export interface Guard {
   readonly mode?: GuardMode;
   /** Who asks. Undefined leaves it to the next guard; throw ERR_REQUEST_UNAUTHENTICATED to refuse. */
-  identify?(credential: Credential | undefined, request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>> }): Principal | undefined | Promise<Principal | undefined>;
+  identify?(
+    credential: Credential | undefined,
+    request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>> },
+  ): Principal | undefined | Promise<Principal | undefined>;
   /** Throws to refuse. `groups` are all model groups the request may reach, client-side fallbacks among them. */
   authorise?(context: RequestContext, call: Call, groups: readonly string[]): void | Promise<void>;
   /** Candidates that may stay, in order. */
@@ -196,7 +224,12 @@ export interface Strategy {
   prepare?(context: RequestContext): Promise<void> | void;
   select(context: RequestContext, candidates: readonly Candidate[]): Ranking;
   /** Several rounds of calls. Its result is the reply; only what it returns streams to the client. */
-  orchestrate?(context: RequestContext, candidates: readonly Candidate[], invoke: Invoke, call: Call): Promise<CallResult | AsyncIterable<ChatEvent>>;
+  orchestrate?(
+    context: RequestContext,
+    candidates: readonly Candidate[],
+    invoke: Invoke,
+    call: Call,
+  ): Promise<CallResult | AsyncIterable<ChatEvent>>;
   observe?(outcome: Outcome): void;
 }
 
@@ -213,7 +246,14 @@ export interface Provider {
   /** `cancel` closes the upstream when the client leaves (the default); `drain` reads it to its end to learn what it cost. */
   readonly whenClientLeaves?: 'cancel' | 'drain';
   /** Answers without a socket: for simulated vendors only. Chunks in the vendor's own framing. */
-  respond?(request: UpstreamCall, signal: AbortSignal): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: AsyncIterable<Uint8Array> }>;
+  respond?(
+    request: UpstreamCall,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: AsyncIterable<Uint8Array>;
+  }>;
 }
 
 /** What would have gone over the socket. */
@@ -229,7 +269,12 @@ export type KernelEvent =
   | { readonly type: 'generation-started'; readonly generation: number }
   | { readonly type: 'generation-retired'; readonly generation: number }
   | { readonly type: 'reload-refused'; readonly reasons: readonly string[] }
-  | { readonly type: 'deployment-cooled'; readonly deployment: string; readonly untilMs: number; readonly reason: string }
+  | {
+      readonly type: 'deployment-cooled';
+      readonly deployment: string;
+      readonly untilMs: number;
+      readonly reason: string;
+    }
   | { readonly type: 'deployment-recovered'; readonly deployment: string }
   | { readonly type: 'draining' };
 
@@ -265,6 +310,3 @@ export interface Kinds {
 }
 
 export type Kind = keyof Kinds;
-
-/** For readers of this page: types that kinds refer to. */
-export type { HostChild, RutterError, Secret };

@@ -69,7 +69,10 @@ export function definePlugin<K extends Kind, S extends z.ZodType = z.ZodObject>(
 }
 
 /** A setting that holds a secret: kept out of logs, traces and dumps, handed over as a {@link Secret}. */
-export const secret = () => z.custom<import('./request.ts').Secret>((value) => typeof value === 'string' || isSecret(value)).meta({ type: 'string', secret: true });
+export const secret = () =>
+  z
+    .custom<import('./request.ts').Secret>((value) => typeof value === 'string' || isSecret(value))
+    .meta({ type: 'string', secret: true });
 
 function isSecret(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'digest' in value && 'equals' in value;

@@ -37,7 +37,11 @@ export interface State {
   /** Adds and returns the new value; the counter dies `ttlMs` after its first increment. */
   increment(key: string, by: number, ttlMs: number): Promise<number>;
   get(key: string): Promise<string | undefined>;
-  set(key: string, value: string, options?: { readonly ttlMs?: number; readonly onlyIfAbsent?: boolean }): Promise<boolean>;
+  set(
+    key: string,
+    value: string,
+    options?: { readonly ttlMs?: number; readonly onlyIfAbsent?: boolean },
+  ): Promise<boolean>;
   delete(key: string): Promise<boolean>;
   /** Takes or renews a named lease; false while another owner holds it. */
   lease(name: string, owner: string, ttlMs: number): Promise<boolean>;
@@ -86,16 +90,26 @@ export interface Embedder {
 /** Where artefacts, plugins and configuration come from: blobs by key. */
 export interface Source {
   /** Undefined when there is no such key; `unchanged` when its ETag still equals the one given. */
-  get(key: string, options?: { readonly etag?: string }): Promise<{ readonly body: Uint8Array; readonly etag: string } | 'unchanged' | undefined>;
+  get(
+    key: string,
+    options?: { readonly etag?: string },
+  ): Promise<{ readonly body: Uint8Array; readonly etag: string } | 'unchanged' | undefined>;
   list(prefix: string): Promise<readonly { readonly key: string; readonly etag: string; readonly size: number }[]>;
   /** False when the condition did not hold. */
-  put(key: string, body: Uint8Array, options?: { readonly ifMatch?: string; readonly ifNoneMatch?: '*' }): Promise<boolean>;
+  put(
+    key: string,
+    body: Uint8Array,
+    options?: { readonly ifMatch?: string; readonly ifNoneMatch?: '*' },
+  ): Promise<boolean>;
 }
 
 /** What may be called, for lists of models. Provided by the kernel. */
 export interface Models {
   /** Every name the caller may ask for, in configured order, aliases among them; `group` is the model group behind it. */
-  list(context: RequestContext, options?: { readonly withWildcards?: boolean }): readonly { readonly id: string; readonly group: string }[];
+  list(
+    context: RequestContext,
+    options?: { readonly withWildcards?: boolean },
+  ): readonly { readonly id: string; readonly group: string }[];
 }
 
 /** Services by name; a plugin package may add its own by declaration merging. */

@@ -254,4 +254,8 @@ export interface NoAuth {
 export type Auth = HeaderAuth | QueryAuth | SigV4Auth | OAuth2Auth | NoAuth;
 
 /** Turns a vendor's error into one of ours: a code, or a whole error. Undefined leaves it to the status. */
-export type FailureReader = (status: number, body: string, headers: Readonly<Record<string, string>>) => ErrorCode | RutterError | undefined;
+export type FailureReader = (
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+) => ErrorCode | RutterError | undefined;

@@ -24,7 +24,12 @@ const config = z.strictObject({
     .min(1_024)
     .default(64 * 1_024 * 1_024)
     .describe('Most bytes of rows waiting to be written.'),
-  batchMs: z.int().min(0).max(25).default(20).describe('Milliseconds rows may gather before they are written together.'),
+  batchMs: z
+    .int()
+    .min(0)
+    .max(25)
+    .default(20)
+    .describe('Milliseconds rows may gather before they are written together.'),
   statementTimeoutMs: z
     .int()
     .min(10)

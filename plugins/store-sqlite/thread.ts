@@ -88,7 +88,9 @@ function connect(options: ThreadOptions): Connection {
     db.setAuthorizer((action) => (action === constants.SQLITE_RECURSIVE ? constants.SQLITE_DENY : constants.SQLITE_OK));
   } else {
     // Large pages: rows come in batches, and each page costs two writes. Heeded for a new file only.
-    db.exec('PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+    db.exec(
+      'PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON',
+    );
     // Proves now, not at the first request, that the file can be written.
     db.exec(
       'BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS rutter_migrations (namespace TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (namespace, id)); COMMIT',

@@ -46,7 +46,9 @@ function milliseconds(ms: number): string {
   const rest = all - whole * 1000;
   if (rest === 0) return String(whole);
   if (rest % 100 === 0) return `${whole}.${rest / 100}`;
-  return rest % 10 === 0 ? `${whole}.${String(rest / 10).padStart(2, '0')}` : `${whole}.${String(rest).padStart(3, '0')}`;
+  return rest % 10 === 0
+    ? `${whole}.${String(rest / 10).padStart(2, '0')}`
+    : `${whole}.${String(rest).padStart(3, '0')}`;
 }
 
 /** Base addresses are few and stay. */
