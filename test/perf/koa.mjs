@@ -11,10 +11,11 @@ import { createWriteStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Transform } from 'node:stream';
 
-const require = createRequire(new URL('../../core/package.json', import.meta.url));
-const Koa = require('koa');
-const { AsyncSeriesHook } = require('tapable');
-const { Pool } = require('undici');
+// The kernel's own copy of the packages: the comparison is one of code, not of versions.
+const kernelPackage = createRequire(new URL('../../core/package.json', import.meta.url));
+const Koa = kernelPackage('koa');
+const { AsyncSeriesHook } = kernelPackage('tapable');
+const { Pool } = kernelPackage('undici');
 
 const pool = new Pool(process.env.VENDOR, { connections: 1024, pipelining: 1 });
 const log = createWriteStream(process.env.LOG_FILE);

@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const tickUs = 1e6 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const live = new Set();
+const pinner = 'taskset';
 
 /** Whether processes can be kept to one core each. */
-export const canPin = availableParallelism() >= 2 && spawnSync('taskset', ['-c', '1', 'true']).status === 0;
+export const canPin = availableParallelism() >= 2 && spawnSync(pinner, ['-c', '1', 'true']).status === 0;
 
 /** `core` is 0 (vendor and load) or 1 (contestant). */
 export function start(command, { core, env = {}, cwd, stdio = 'ignore' }) {
-  const [file, ...args] = canPin ? ['taskset', '-c', String(core), ...command] : command;
+  const [file, ...args] = canPin ? [pinner, '-c', String(core), ...command] : command;
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio });
   child.on('error', (error) => process.stderr.write(`${error.message}\n`));
   live.add(child);

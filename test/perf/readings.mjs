@@ -8,6 +8,7 @@ import { output, settle, start, stop, treeRssMb } from './processes.mjs';
 
 const readyLimitMs = 30_000;
 const tries = 3;
+const warmSecs = 3;
 const prompt = 'Tell in plain words what a gateway does, for whom, and at what cost. '.repeat(24);
 const ask = (content, more = {}) => ({
   model,
@@ -123,33 +124,41 @@ async function quietest(take, mostForeign) {
   return best;
 }
 
-/** Calls `tell(test, values)` for each reading of one contestant in one repetition. */
-export async function measure(
-  name,
-  { only = Object.keys(tests), secs, warmSecs = 3, mostForeign = 0.1, extras, tell },
-) {
+/** Runs `use` on a started contestant and its vendor, and ends both whatever happens. */
+export async function withContestant(name, use, extras = new Map()) {
   const vendor = await startVendor();
-  const port = await freePort();
-  const prepared = prepareContestant(name, { port, vendor: vendor.url, extras: extras ?? new Map() });
   let child;
+  let prepared;
   try {
+    const port = await freePort();
+    prepared = prepareContestant(name, { port, vendor: vendor.url, extras });
     const booted = await boot(prepared, port);
     child = booted.child;
-    await settle(child.pid);
-    tell('start', { readyMs: booted.readyMs, rssMb: treeRssMb(child.pid) });
-    const common = { port, headers: prepared.headers, pid: child.pid, others: [vendor.child.pid] };
-    if (warmSecs > 0) await load({ ...common, body: unary, connections: 64, warmSecs: 0, secs: warmSecs });
-    for (const test of only) {
-      const { isLoudAllowed, ...options } = tests[test];
-      const take = async () => {
-        await settle(child.pid);
-        return load({ ...common, secs, warmSecs: 0.5, ...options });
-      };
-      tell(test, await quietest(take, isLoudAllowed ? Infinity : mostForeign));
-    }
+    await use({ ...booted, port, prepared, vendor: vendor.child });
   } finally {
     await stop(child);
     await stop(vendor.child);
-    prepared.remove();
+    prepared?.remove();
   }
 }
+
+/** Calls `tell(test, values)` for each reading of one contestant in one repetition. */
+export const measure = (name, { only, secs, mostForeign, extras, tell }) =>
+  withContestant(
+    name,
+    async ({ child, readyMs, port, prepared, vendor }) => {
+      await settle(child.pid);
+      tell('start', { readyMs, rssMb: treeRssMb(child.pid) });
+      const common = { port, headers: prepared.headers, pid: child.pid, others: [vendor.pid] };
+      await load({ ...common, body: unary, connections: 64, warmSecs: 0, secs: warmSecs });
+      for (const test of only) {
+        const { isLoudAllowed, ...options } = tests[test];
+        const take = async () => {
+          await settle(child.pid);
+          return load({ ...common, secs, warmSecs: 0.5, ...options });
+        };
+        tell(test, await quietest(take, isLoudAllowed ? Infinity : mostForeign));
+      }
+    },
+    extras,
+  );

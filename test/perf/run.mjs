@@ -12,6 +12,7 @@ const help = `npm run bench -- [options]
 
   --reps N        repetitions, interleaved (3)
   --secs N        seconds of each reading (4)
+  --noise N       cores that others may use during a reading before it is taken again (0.1)
   --only A,B      contestants (${ownNames.join(', ')}) and tests (${Object.keys(tests).join(', ')}); all when left out
   --extra FILE    a further contestant: {"name", "cmd", "env", "headers"}; may be given more than once
   --json FILE     writes every reading there
@@ -38,24 +39,33 @@ function readOptions(args) {
   const text = { type: 'string' };
   const flag = { type: 'boolean', default: false };
   const list = { ...text, multiple: true, default: [] };
-  const options = { reps: text, secs: text, only: text, json: text, extra: list, report: flag, help: flag };
+  const options = {
+    reps: text,
+    secs: text,
+    noise: text,
+    only: text,
+    json: text,
+    extra: list,
+    report: flag,
+    help: flag,
+  };
   const { values } = parseArgs({ args, options });
   const extras = new Map(values.extra.map(readExtra).map((extra) => [extra.name, extra]));
   const chosen = selection(values.only, [...ownNames, ...extras.keys()]);
+  const secs = positive('secs', values.secs ?? 4);
+  const mostForeign = positive('noise', values.noise ?? 0.1);
   const reps = Math.ceil(positive('reps', values.reps ?? 3));
-  return { ...values, ...chosen, extras, reps, secs: positive('secs', values.secs ?? 4) };
+  return { ...values, ...chosen, extras, reps, secs, mostForeign };
 }
 
 const say = (text) => process.stdout.write(`${text}\n`);
 
-async function takeAll({ reps, secs, contestants, only, extras }) {
+async function takeAll({ reps, contestants, ...options }) {
   const readings = [];
   for (let repetition = 1; repetition <= reps; repetition++)
     for (const contestant of contestants)
       await measure(contestant, {
-        only,
-        secs,
-        extras,
+        ...options,
         tell(test, values) {
           readings.push({ repetition, contestant, test, values });
           process.stderr.write(`${repetition}/${reps} ${contestant} ${test} ${JSON.stringify(values)}\n`);
