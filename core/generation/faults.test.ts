@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { RutterError } from '@rutter/plugin-sdk';
 import { manualClock } from '@rutter/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BuildFault } from '../plugins/build-fault.ts';
 import { Bench, happened, tellingSource } from './fixtures/bench.ts';
-import type { GenerationKeeper } from './keeper.ts';
+import type { BuildParts, GenerationKeeper } from './keeper.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -145,6 +147,62 @@ describe('a plugin that sets up wrongly', () => {
       ok: false,
       reasons: [expect.stringContaining('no disk')],
     });
+  });
+});
+
+describe('a plugin that cannot be put together with the others', () => {
+  const fault = new BuildFault(['one', 'two'], new RutterError('ERR_CONFIG_CONFLICT', 'Both offer the same.'));
+
+  /** A keeper whose path cannot be compiled while `two` is part of it. */
+  async function keeperOf(configuration: string) {
+    for (const name of ['one', 'two', 'user'])
+      await bench.ship(
+        name,
+        { kind: 'observer', ...(name === 'two' ? { provides: ['pair'] } : name === 'user' ? { uses: ['pair'] } : {}) },
+        tellingSource(name, 'observer', name === 'two' ? 'services: { pair: {} },' : ''),
+      );
+    await bench.configure(configuration);
+    return bench.keeper({
+      build(parts: BuildParts) {
+        if (parts.instances.some(({ name }) => name === 'two')) throw fault;
+        return parts;
+      },
+    });
+  }
+
+  it('is told at the entry of the last one at fault', async () => {
+    const keeper = await keeperOf('plugins:\n  - one\n  - two\n');
+    const { reasons } = await keeper.apply({ source: 'boot' });
+    expect(reasons).toEqual([
+      expect.stringContaining('config.yaml:3:5: plugins[3]: Both offer the same. Found ERR_CONFIG_CONFLICT'),
+    ]);
+    expect(happened.filter((what) => what.startsWith('dispose')).toSorted()).toEqual(['dispose one', 'dispose two']);
+  });
+
+  it('is left out where its entry allows that, and disposed of', async () => {
+    const keeper = await keeperOf('plugins:\n  - one\n  - { use: two, on_failure: continue }\n');
+    expect(await keeper.apply({ source: 'boot' })).toMatchObject({
+      ok: true,
+      started: expect.not.arrayContaining(['two']),
+      leftOut: [{ name: 'two', state: 'failed', error: 'Both offer the same.' }],
+    });
+    expect(happened).toEqual(['setup one', 'setup two', 'dispose two']);
+    await keeper.close(0);
+  });
+
+  it('is not left out when another uses it', async () => {
+    const keeper = await keeperOf('plugins:\n  - one\n  - { use: two, on_failure: continue }\n  - user\n');
+    expect(await keeper.apply({ source: 'boot' })).toMatchObject({ ok: false, leftOut: [] });
+    expect(keeper.current).toBeUndefined();
+  });
+
+  it('of which nothing is known fails the change without a place', async () => {
+    const keeper = bench.keeper({
+      build() {
+        throw new BuildFault(['kernel'], new Error('off the hook'));
+      },
+    });
+    expect((await keeper.apply({ source: 'boot' })).reasons).toEqual([expect.stringMatching(/^off the hook\. Found/)]);
   });
 });
 

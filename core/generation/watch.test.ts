@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from './fixtures/bench.ts';
 import { FileWatcher, type WatchedPaths } from './watch.ts';
@@ -21,7 +22,7 @@ interface Changes {
   next(): Promise<void>;
 }
 
-async function watching(paths: () => WatchedPaths): Promise<Changes> {
+async function watching(paths: () => WatchedPaths, since?: number): Promise<Changes> {
   let count = 0;
   let tell = () => {};
   watcher = new FileWatcher({
@@ -32,7 +33,7 @@ async function watching(paths: () => WatchedPaths): Promise<Changes> {
       tell();
     },
   });
-  await watcher.start();
+  await watcher.start(since);
   const next = () =>
     new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error('no change was told within two seconds')), 2000);
@@ -64,6 +65,22 @@ describe('FileWatcher', () => {
     await rename(`${file()}.new`, file());
     await replaced;
     expect(changes.count).toBe(2);
+  });
+
+  it('tells of a file that has changed since it was read, and of no other', async () => {
+    await writeFile(file(), 'a');
+    // A file's times are as coarse as the system's clock for them.
+    await sleep(20);
+    const readAt = Date.now();
+    const before = await watching(config, readAt);
+    await sleep(300);
+    expect(before.count).toBe(0);
+    watcher?.close();
+    await writeFile(file(), 'b');
+    const after = await watching(config, readAt);
+    await after.next();
+    await sleep(300);
+    expect(after.count).toBe(1);
   });
 
   it('tells of a Kubernetes volume whose link is swapped', async () => {
