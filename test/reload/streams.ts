@@ -16,26 +16,36 @@ export interface OpenStreams {
   /** Resolves when each has had its first content. */
   readonly begun: Promise<unknown>;
   readonly ended: Promise<readonly StreamEnd[]>;
+  /** Closes the connections of all. */
+  leave(): void;
 }
 
 export function openStreams({ url }: { readonly url: string }, count: number, model = 'house'): OpenStreams {
-  const streams = Array.from({ length: count }, () => openStream(url, model));
+  const leaving = new AbortController();
+  const streams = Array.from({ length: count }, () => openStream({ url, model, signal: leaving.signal }));
   return {
+    leave: () => leaving.abort(),
     begun: Promise.all(streams.map(({ begun }) => begun)),
     ended: Promise.all(streams.map(({ ended }) => ended)),
   };
 }
 
-function openStream(url: string, model: string) {
+interface Ask {
+  readonly url: string;
+  readonly model: string;
+  readonly signal: AbortSignal;
+}
+
+function openStream(asked: Ask) {
   const { promise: begun, resolve, reject } = Promise.withResolvers<void>();
-  const ended = read(url, model, resolve);
+  const ended = read(asked, resolve);
   ended.then(({ error, body }) => reject(new Error(`A stream ended before it had begun: ${error} ${body}`)));
   // Whoever waits for the beginning hears of it; nobody need wait.
   begun.catch(() => {});
   return { begun, ended };
 }
 
-async function read(url: string, model: string, onContent: () => void): Promise<StreamEnd> {
+async function read({ url, model, signal }: Ask, onContent: () => void): Promise<StreamEnd> {
   let body = '';
   let id = '';
   let error: string | undefined;
@@ -43,6 +53,7 @@ async function read(url: string, model: string, onContent: () => void): Promise<
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
+      signal,
       body: JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'hello' }] }),
     });
     id = response.headers.get('x-request-id') ?? '';

@@ -177,13 +177,18 @@ it('fail no request while they change', async () => {
 
 it('wait with a change while one of them cannot take it, and then take it all', async () => {
   const vendor = await startVendor(openAiVendor({ chunks: chunks(2000), delays: { betweenMs: 100 } }));
-  const settings = { general_settings: { drain_timeout: 4 } };
-  gateway = await startGateway({ config: { ...configuration(vendor, 1), ...settings }, args });
+  gateway = await startGateway({ config: configuration(vendor, 1), args });
+  const open = [];
   for (let label = 2; label <= 9; label += 1) {
-    await within('the streams to begin', openStreams(gateway, 20).begun);
-    await gateway.writeConfig({ ...configuration(vendor, label), ...settings });
+    const streams = openStreams(gateway, 20);
+    open.push(streams);
+    await within('the streams to begin', streams.begun);
+    await gateway.writeConfig(configuration(vendor, label));
     const reloading = postReload(gateway);
-    if (label === 9) await until('the change to wait', async () => (await plugins(gateway)).waiting !== undefined);
+    if (label === 9) {
+      await until('the change to wait', async () => (await plugins(gateway)).waiting !== undefined);
+      for (const one of open) one.leave();
+    }
     expect(await reloading).toMatchObject({ httpStatus: 200, generation: label });
   }
   for (const one of (await members()).values()) expect(one).toMatchObject({ label: 9, generation: 9 });
