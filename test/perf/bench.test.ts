@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { root } from '../support/index.ts';
 
 type Found = { readonly median: number; readonly min: number; readonly max: number; readonly count: number };
@@ -70,12 +70,12 @@ describe('npm run bench', () => {
     'measures a gateway in calls and in streams',
     async () => {
       const place = await mkdtemp(join(tmpdir(), 'rutter-bench-test-'));
+      onTestFinished(() => rm(place, { recursive: true }));
       const json = join(place, 'readings.json');
       const only = 'rutter,unary-16,paced-64';
       const args = ['--reps', '1', '--secs', '2', '--noise', '600', '--only', only, '--report', '--json', json];
       const { stdout } = await bench(...args);
       const { readings } = JSON.parse(await readFile(json, 'utf8')) as { readonly readings: readonly Reading[] };
-      await rm(place, { recursive: true });
       const values = new Map(readings.map((one) => [one.test, one.values]));
       expect([...values.keys()]).toEqual(['start', 'unary-16', 'paced-64']);
       expect(values.get('start')?.rssMb).toBeGreaterThan(30);

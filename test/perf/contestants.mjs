@@ -58,7 +58,11 @@ export function readExtra(file) {
 /** With a folder of its own, which `remove` takes away. */
 export function prepareContestant(name, { port, vendor, extras }) {
   const folder = mkdtempSync(join(tmpdir(), `rutter-bench-${name.replace(/\W/g, '-')}-`));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const remove = () => {
+    process.off('exit', remove);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', remove);
   const common = { PORT: String(port), VENDOR: vendor, UPSTREAM_PORT: new URL(vendor).port, NODE_ENV: 'production' };
   const authorization = `authorization: Bearer ${key}`;
   const extra = extras.get(name);
