@@ -16,7 +16,6 @@ import {
   type Usage,
 } from '@rutter/plugin-sdk';
 import { malformed } from '@rutter/plugin-sdk/codecs';
-import { editFields } from '../http/edit.ts';
 import { spanId, traceparent } from '../http/trace.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
@@ -240,9 +239,7 @@ function passed(
   if (!call.form)
     for (const name of missing) if (!(name in set) && !request.remove?.includes(name)) set[name] = defaults[name];
   const remove = request.remove ? [...call.read.strip, ...request.remove] : call.read.strip;
-  const body = call.form
-    ? call.form.encode({ set, defaults, remove })
-    : editFields(call.body.bytes, call.body.spans, { set, remove }, (text) => call.body.fill(text));
+  const body = call.form ? call.form.encode({ set, defaults, remove }) : call.body.edit({ set, remove });
   return {
     path: request.path,
     query: request.query,

@@ -1,6 +1,7 @@
 /**
  * Changes top-level fields of a JSON object in its bytes, the rest untouched.
  */
+import { joinInTurns } from './join-bytes.ts';
 import type { Span } from './json-scan.ts';
 
 /** `set` replaces or adds fields, `remove` takes them out; `set` wins where both name one. */
@@ -10,12 +11,31 @@ export interface Edits {
 }
 
 /** The edited body. Runs of untouched fields are copied as they stand, spacing and all. */
-export function editFields(
+export function editFields(bytes: Buffer, spans: readonly Span[], edits: Edits): Buffer {
+  return join(editedParts(bytes, spans, edits, (text) => text));
+}
+
+/** The same for a body beyond 1 MiB, in slices; `fill` puts back what its values were read without. */
+export function editLargeFields(
+  bytes: Buffer,
+  spans: readonly Span[],
+  edits: Edits & { fill(text: string): Buffer },
+): Promise<Buffer> {
+  const parts = editedParts(bytes, spans, edits, edits.fill);
+  const punctuated = parts.flatMap((part, index) => (index === 0 ? [part] : [comma, part]));
+  return joinInTurns([open, ...punctuated, close]);
+}
+
+const open = Buffer.from('{');
+const comma = Buffer.from(',');
+const close = Buffer.from('}');
+
+function editedParts(
   bytes: Buffer,
   spans: readonly Span[],
   edits: Edits,
-  fill: (text: string) => string | Buffer = (text) => text,
-): Buffer {
+  fill: (text: string) => string | Buffer,
+): Buffer[] {
   const set = edits.set ?? {};
   const removed = edits.remove ?? [];
   const parts: Buffer[] = [];
@@ -41,10 +61,9 @@ export function editFields(
   flush();
   for (const key of Object.keys(set))
     if (!done.has(key) && set[key] !== undefined) parts.push(field(key, set[key], fill));
-  return join(parts);
+  return parts;
 }
 
-/** `fill` puts back what a large body's values were read without. */
 function field(key: string, value: unknown, fill: (text: string) => string | Buffer): Buffer {
   const text = fill(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
   return typeof text === 'string' ? Buffer.from(text) : text;

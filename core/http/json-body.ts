@@ -10,6 +10,8 @@ import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RutterError } from '@rutter/plugin-sdk';
+import { type Edits, editFields, editLargeFields } from './edit.ts';
+import { joinInTurns } from './join-bytes.ts';
 import { jsonFault, utf8Fault } from './json-fault.ts';
 import { checkDepth, JsonScan, type LongString, type Span, scanObject } from './json-scan.ts';
 
@@ -22,8 +24,8 @@ export interface JsonBody {
   readonly bytes: Buffer;
   readonly spans: readonly Span[];
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Puts long strings back into text that was made from `fields`. */
-  fill(text: string): string | Buffer;
+  /** The caller's bytes with some top-level fields changed; values made from `fields` are filled in. */
+  edit(edits: Edits): Buffer | Promise<Buffer>;
   /** Serialises a value made from `fields`, in slices when it is large. */
   write(value: unknown): Buffer | string | Promise<Buffer>;
   /** A string of `fields` as the caller sent it. */
@@ -75,8 +77,8 @@ class SmallBody implements JsonBody {
     this.spans = spans;
     this.fields = fields;
   }
-  fill(text: string): string {
-    return text;
+  edit(edits: Edits): Buffer {
+    return editFields(this.bytes, this.spans, edits);
   }
   write(value: unknown): string {
     return JSON.stringify(value);
@@ -232,7 +234,11 @@ class LargeBody implements JsonBody {
     this.#mark = mark;
   }
 
-  fill(text: string): Buffer {
+  edit(edits: Edits): Promise<Buffer> {
+    return editLargeFields(this.bytes, this.spans, { ...edits, fill: (text) => this.#filled(text) });
+  }
+
+  #filled(text: string): Buffer {
     return Buffer.concat(this.#pieces(text));
   }
 
@@ -254,7 +260,7 @@ class LargeBody implements JsonBody {
   }
 
   async write(value: unknown): Promise<Buffer> {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.fill(JSON.stringify(value));
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.#filled(JSON.stringify(value));
     const parts: Buffer[] = [];
     let opening = '{';
     for (const [key, field] of Object.entries(value)) {
@@ -265,7 +271,7 @@ class LargeBody implements JsonBody {
       else parts.push(...this.#pieces(JSON.stringify(field)));
     }
     parts.push(Buffer.from(opening === '{' ? '{}' : '}'));
-    return Buffer.concat(parts);
+    return joinInTurns(parts);
   }
 
   async #writeArray(items: readonly unknown[], parts: Buffer[]): Promise<void> {
@@ -284,7 +290,7 @@ class LargeBody implements JsonBody {
 
   whole(text: string): string {
     if (!text.includes(this.#mark)) return text;
-    return parseString(`"${this.fill(JSON.stringify(text).slice(1, -1)).toString('utf8')}"`);
+    return parseString(`"${this.#filled(JSON.stringify(text).slice(1, -1)).toString('utf8')}"`);
   }
 }
 

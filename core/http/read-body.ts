@@ -1,6 +1,7 @@
 /** Reads a request body, whole or as it comes, within a size and a time. */
 import type { IncomingMessage } from 'node:http';
 import { RutterError } from '@rutter/plugin-sdk';
+import { ArrivingBytes } from './join-bytes.ts';
 
 export interface BodyLimits {
   readonly maxBytes: number;
@@ -12,14 +13,14 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
   const declared = declaredBytes(request);
   if (declared > limits.maxBytes) return Promise.reject(tooLarge(declared, limits.maxBytes));
   return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let length = 0;
-    const late = () => finish(tooSlow(`The body did not arrive within ${limits.timeoutMs} ms; ${length} bytes came.`));
+    const body = new ArrivingBytes(declared);
+    const late = () =>
+      finish(tooSlow(`The body did not arrive within ${limits.timeoutMs} ms; ${body.length} bytes came.`));
     const timer = setTimeout(late, limits.timeoutMs);
     const onData = (chunk: Buffer) => {
-      length += chunk.length;
+      const length = body.length + chunk.length;
       if (length > limits.maxBytes) finish(tooLarge(length, limits.maxBytes));
-      else parts.push(chunk);
+      else body.push(chunk);
     };
     const onEnd = () => finish(undefined);
     const onGone = () =>
@@ -28,7 +29,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('aborted', onGone);
       if (error) reject(error);
-      else resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
+      else resolve(body.take());
     };
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('aborted', onGone);
   });

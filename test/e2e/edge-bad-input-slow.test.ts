@@ -4,16 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { root, until } from '../support/index.ts';
-import {
-  auth,
-  type Edge,
-  envelope,
-  expectHealthy,
-  expectRefusal,
-  lagDuring,
-  postChat,
-  startEdge,
-} from './edge-bench.ts';
+import { auth, type Edge, envelope, expectHealthy, expectRefusal, postChat, startEdge } from './edge-bench.ts';
+import { lagDuring } from './edge-lag.ts';
 
 const bodyMs = 600;
 const slots = 8;
@@ -94,13 +86,15 @@ describe('a body that is too large', () => {
   });
 
   it('is thrown away as it comes, without memory for it, and leaves the connection for the next request', async () => {
-    const before = await gateway.memory();
+    const patient = await startEdge();
+    await expectHealthy(patient);
+    const before = await patient.gateway.memory();
     const part = Buffer.alloc(mebibyte, 'x');
-    const { replies } = await send([announced(100 * mebibyte), ...Array<Buffer>(100).fill(part), postChat()], {
-      replies: 2,
-    });
+    const parts = [announced(100 * mebibyte), ...Array<Buffer>(100).fill(part), postChat()];
+    const { replies } = await patient.send(parts, { replies: 2 });
     expect(replies.map(({ status }) => status)).toEqual([413, 200]);
-    expect((await gateway.memory()) - before).toBeLessThan(64 * mebibyte);
+    expect((await patient.gateway.memory()) - before).toBeLessThan(64 * mebibyte);
+    await patient.gateway.stop();
   });
 });
 

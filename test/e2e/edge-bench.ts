@@ -1,5 +1,4 @@
 /** What the tests of hostile requests share: a gateway full of secrets, the envelope, and the look at what leaked. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import {
   type Gateway,
@@ -110,22 +109,6 @@ export function expectRefusal({ replies, rest }: RawExchange, { status, code, sa
   if (param !== undefined) expect(error.param).toBe(param);
   expect(reply?.headers['content-type']).toBe('application/json');
   expect(reply?.headers['x-request-id']).toMatch(/^[\w.-]{1,128}$/);
-}
-
-/** The longest the event loop kept a probe waiting while the work was done. */
-export async function lagDuring({ gateway }: Pick<Edge, 'gateway'>, work: Promise<unknown>): Promise<number> {
-  let isDone = false;
-  const done = work.finally(() => {
-    isDone = true;
-  });
-  let most = 0;
-  while (!isDone) {
-    const { ms } = await exchangeRaw(gateway, rawRequest('GET /health/liveliness HTTP/1.1'));
-    most = Math.max(most, ms);
-    await sleep(10);
-  }
-  await done;
-  return most;
 }
 
 const mostBytes = 400 * 1024 * 1024;

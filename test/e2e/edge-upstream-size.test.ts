@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { endlessHeaders, hugeBody, openAiVendor, type VendorHandler } from '../support/index.ts';
-import { expectRefusal, lagDuring, type Refusal } from './edge-bench.ts';
+import { expectRefusal, type Refusal } from './edge-bench.ts';
+import { lagDuring } from './edge-lag.ts';
 import type { RawExchange } from './edge-raw.ts';
 import { expectBroken, expectRecovered, models, startVendorEdge, streams, wholes } from './edge-vendor.ts';
 

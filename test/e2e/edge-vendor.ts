@@ -63,7 +63,7 @@ const deployment = (name: string, model: string, params: object) => ({
   litellm_params: { model, api_key: canaries.vendor, ...params },
 });
 
-const request = (model: Model, more: object = {}): string =>
+export const request = (model: Model, more: object = {}): string =>
   JSON.stringify({ model, messages: [{ role: 'user', content: canaries.content }], ...more });
 
 export { auth };
