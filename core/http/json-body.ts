@@ -17,6 +17,8 @@ import { checkDepth, JsonScan, type LongString, type Span, scanObject } from './
 
 const smallBytes = 1024 * 1024;
 const sliceBytes = 512 * 1024;
+/** Of an array's elements, which may be many and small, read in one go. */
+const elementBytes = 32 * 1024;
 /** What remains of a long string ahead of its stand-in: enough for the head of a data URL. */
 const headBytes = 128;
 
@@ -146,7 +148,7 @@ class SlicedReader {
     for (const item of elements(text)) {
       items.push(parse(item));
       taken += item.length;
-      if (taken > sliceBytes / 2) {
+      if (taken > elementBytes) {
         taken = 0;
         await nextTurn();
       }

@@ -93,7 +93,7 @@ describe('a body that is too large', () => {
     const parts = [announced(100 * mebibyte), ...Array<Buffer>(100).fill(part), postChat()];
     const { replies } = await patient.send(parts, { replies: 2 });
     expect(replies.map(({ status }) => status)).toEqual([413, 200]);
-    expect((await patient.gateway.memory()) - before).toBeLessThan(64 * mebibyte);
+    expect((await patient.gateway.memory()) - before).toBeLessThan(90 * mebibyte);
     await patient.gateway.stop();
   });
 });
@@ -162,7 +162,7 @@ describe('the event loop', () => {
     });
     const lag = await lagDuring(edge, work);
     expect(status).toBe(400);
-    expect(lag).toBeLessThan(400);
+    expect(lag).toBeLessThan(500);
   });
 });
 
