@@ -1,7 +1,7 @@
 /** What all instances of a process have seen, whichever generation and whichever packed text they belong to. */
 import type { RequestContext } from '@rutter/plugin-sdk';
 
-export interface Tally {
+interface Tally {
   setUp: number;
   disposed: number;
   settled: number;
