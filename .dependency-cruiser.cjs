@@ -6,7 +6,12 @@ const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error',
 module.exports = {
   forbidden: [
     // Types that name each other have no order to load in; only a circle of code has.
-    forbid('no-circular', 'A circle has no first part to load or to test.', {}, { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } }),
+    forbid(
+      'no-circular',
+      'A circle has no first part to load or to test.',
+      {},
+      { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    ),
     forbid('no-unresolvable', 'An import that leads nowhere escapes every other rule.', {}, { couldNotResolve: true }),
     forbid(
       'plugin-imports-sdk-only',
