@@ -13,8 +13,12 @@ export interface ClientStreamOptions {
   readonly watchdog: Watchdog;
   /** 0 switches keep-alives off. */
   readonly keepAliveMs: number;
+  /** How long a client may take nothing at all once it alone is waited for; then it is let go. */
+  readonly stalledMs: number;
   /** Headers as far as they are known when the head goes out. */
   headers(): Record<string, string>;
+  /** Whether the vendor has sent all it will, or its time is up. */
+  isOver(): boolean;
 }
 
 export class ClientStream extends Rostered implements Watched {
@@ -22,7 +26,8 @@ export class ClientStream extends Rostered implements Watched {
   readonly #options: ClientStreamOptions;
   #writtenAt: number;
   #isEnded = false;
-  #isHeld = false;
+  /** When the client last made us wait for it; 0 while it does not. */
+  #heldAt = 0;
   #onDrain: (() => void) | undefined;
 
   constructor(response: ServerResponse, options: ClientStreamOptions) {
@@ -30,7 +35,7 @@ export class ClientStream extends Rostered implements Watched {
     this.#response = response;
     this.#options = options;
     this.#writtenAt = options.watchdog.now = performance.now();
-    if (options.keepAliveMs > 0) options.watchdog.add(this);
+    options.watchdog.add(this);
   }
 
   get hasHead(): boolean {
@@ -38,7 +43,12 @@ export class ClientStream extends Rostered implements Watched {
   }
 
   check(now: number): void {
-    if (this.#isHeld || now - this.#writtenAt < this.#options.keepAliveMs) return;
+    const { keepAliveMs, stalledMs } = this.#options;
+    if (this.#heldAt > 0) {
+      if (now - this.#heldAt > stalledMs && this.#options.isOver()) this.#response.destroy();
+      return;
+    }
+    if (keepAliveMs === 0 || now - this.#writtenAt < keepAliveMs) return;
     this.begin();
     this.write(ping);
   }
@@ -62,10 +72,10 @@ export class ClientStream extends Rostered implements Watched {
   }
 
   whenDrained(listener: () => void): void {
-    this.#isHeld = true;
+    this.#heldAt = this.#options.watchdog.now;
     if (!this.#onDrain) {
       const drained = () => {
-        this.#isHeld = false;
+        this.#heldAt = 0;
         this.#writtenAt = this.#options.watchdog.now;
         this.#onDrain?.();
       };

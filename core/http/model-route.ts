@@ -7,6 +7,7 @@ import type { Facts } from '../pipeline/facts.ts';
 import { ModelCall } from '../pipeline/model-call.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { serve } from '../pipeline/serve.ts';
+import type { Served } from '../pipeline/served.ts';
 import { settle } from '../pipeline/settle.ts';
 import { checkCoding, checkJsonType } from './body-type.ts';
 import { ClientStream } from './client-stream.ts';
@@ -114,11 +115,15 @@ async function readFormCall(
 async function runCall(call: ModelCall, exchange: ModelExchange): Promise<boolean> {
   const { response } = exchange;
   const { path } = call;
+  const { keepAliveMs, bodyTimeoutMs } = path.configuration.kernel;
+  let served: Served | undefined;
   const stream = call.stream
     ? new ClientStream(response, {
         watchdog: path.services.watchdog,
-        keepAliveMs: path.configuration.kernel.keepAliveMs,
+        keepAliveMs,
+        stalledMs: bodyTimeoutMs,
         headers: () => replyHeaders(call, call.vendorHeaders),
+        isOver: () => call.facts.aborted !== undefined || (served !== undefined && isAllThere(served)),
       })
     : undefined;
   const onClose = () => {
@@ -129,7 +134,7 @@ async function runCall(call: ModelCall, exchange: ModelExchange): Promise<boolea
   let sent: Sent;
   try {
     const asked = resolve(call);
-    const served = await serve(call, asked);
+    served = await serve(call, asked);
     if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
     sent = stream ? await sendStream(call, served, stream) : await sendWhole(call, served, response);
   } catch (error) {
@@ -140,11 +145,14 @@ async function runCall(call: ModelCall, exchange: ModelExchange): Promise<boolea
   clearTimeout(call.loop?.timer);
   stream?.close();
   await call.form?.close();
-  await closed(response, path.configuration.kernel.bodyTimeoutMs);
+  await closed(response, bodyTimeoutMs);
   path.active.delete(call);
   call.closeAll();
   return settle(call, ending(call, sent, response)).ending === 'complete';
 }
+
+/** Whether nothing more will come of it, so that only the client is waited for. */
+const isAllThere = (served: Served) => (served.kind === 'transfer' ? served.transfer.isOver : served.kind !== 'events');
 
 function ending(call: ModelCall, sent: Sent, response: ServerResponse) {
   const aborted = call.facts.aborted;
