@@ -59,9 +59,7 @@ const answeredOn = (socket: Socket) =>
   (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 
 export async function listen(options: ListenOptions, handlers: ServerHandlers): Promise<GatewayServer> {
-  const server: Server = options.tls
-    ? createTlsServer({ ...parserOptions, handshakeTimeout, ...options.tls })
-    : createServer(parserOptions);
+  const server: Server = options.tls ? tlsServer(options.tls) : createServer(parserOptions);
   server.maxHeadersCount = mostHeaders;
   const begun = new WeakSet<Socket>();
   server.on('request', (request, response) => {
@@ -120,3 +118,16 @@ const unknownExpectation = (found = '') =>
     `Expect is ${JSON.stringify(found.slice(0, 64))}; expected 100-continue or nothing.`,
     { status: 417 },
   );
+
+/** What OpenSSL says of a key or certificate names neither its text nor its file. */
+function tlsServer({ key, cert }: NonNullable<ListenOptions['tls']>): Server {
+  try {
+    return createTlsServer({ ...parserOptions, handshakeTimeout, key, cert });
+  } catch (error) {
+    throw new RutterError(
+      'ERR_CONFIG_INVALID',
+      `The files of --ssl-keyfile and --ssl-certfile cannot be used: ${(error as Error).message}. Expected a private key in PEM and its certificate.`,
+      { cause: error },
+    );
+  }
+}
