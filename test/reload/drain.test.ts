@@ -63,7 +63,7 @@ it('lets two hundred open streams finish, and begins nothing new', async () => {
   const probe = await beginRequest('/health/readiness');
   await within('all streams to begin', streams.begun);
   gateway.signal('SIGTERM');
-  await until('new connections to be refused', isRefused, 500);
+  await until('new connections to be refused', isRefused, 3000);
   const readiness = await probe.finish();
   expect(readiness).toMatch(/^HTTP\/1\.1 503 /);
   expect(readiness).toContain('"status":"draining"');
