@@ -10,7 +10,8 @@ let late: number;
 let clients: Socket[];
 let server: ReturnType<typeof createServer>;
 let sockets: Set<Socket>;
-let begun: WeakMap<Socket, ServerResponse>;
+let begun: WeakSet<Socket>;
+let answers: WeakMap<Socket, ServerResponse>;
 let port: number;
 
 beforeEach(async () => {
@@ -18,9 +19,13 @@ beforeEach(async () => {
   late = 0;
   clients = [];
   sockets = new Set();
-  begun = new WeakMap();
+  begun = new WeakSet();
+  answers = new WeakMap();
   server = createServer((request, response) => {
-    begun.set(request.socket, response);
+    const { socket } = request;
+    begun.add(socket);
+    answers.set(socket, response);
+    response.once('finish', () => answers.delete(socket));
     answer(response);
   });
   server.on('connection', (socket: Socket) => {
@@ -36,7 +41,9 @@ afterEach(() => {
   server.close();
 });
 
-const stop = (ms: number) => drain({ server, sockets, begun, active: () => active, onLate: () => void late++ }, ms);
+const answeredOn = (socket: Socket) => answers.get(socket);
+const stop = (ms: number) =>
+  drain({ server, sockets, begun, answeredOn, active: () => active, onLate: () => void late++ }, ms);
 
 async function connect(): Promise<Socket> {
   const client = createConnection(port, '127.0.0.1');
@@ -109,6 +116,7 @@ it('has what is late ended at the deadline, lets it say so, and tells that somet
       server,
       sockets,
       begun,
+      answeredOn,
       active: () => active,
       onLate() {
         late++;
