@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,24 @@ describe('PackCache', () => {
       message: `Packing ${folder} took longer than 1500 ms: expected a top level that ends.`,
     });
     expect(await readdir(cacheFolder)).toEqual([]);
+  });
+
+  it('leaves no packing behind when its own process is killed', async () => {
+    await write(`${text}for (;;) {}\n`);
+    const source = JSON.stringify(join(import.meta.dirname, 'pack-cache.ts'));
+    const program = `import { PackCache } from ${source};
+      const clock = { sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) };
+      await new PackCache({ folder: ${JSON.stringify(cacheFolder)}, clock }).pack(${JSON.stringify(folder)});`;
+    const flags = ['--conditions=@rutter/source', '--no-warnings', '--input-type=module', '-e', program];
+    const gateway = spawn(process.execPath, flags, { stdio: 'ignore' });
+    const packings = async () => {
+      const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== gateway.pid);
+      const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+      return lines.filter((line) => line.includes(folder)).length;
+    };
+    await expect.poll(packings, { timeout: 10_000 }).toBe(1);
+    gateway.kill('SIGKILL');
+    await expect.poll(packings, { timeout: 10_000 }).toBe(0);
   });
 
   it('survives a plugin that ends its process, and says so', async () => {

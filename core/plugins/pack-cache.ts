@@ -73,7 +73,7 @@ export class PackCache {
   }
 
   async #run(folder: string, outDir: string): Promise<void> {
-    const child = fork(childFile, [folder, outDir], {
+    const child = fork(childFile, [folder, outDir, String(process.pid)], {
       execArgv: isSource ? ['--conditions=@rutter/source'] : [],
       env: {},
       detached: true,
