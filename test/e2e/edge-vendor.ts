@@ -66,8 +66,6 @@ const deployment = (name: string, model: string, params: object) => ({
 export const request = (model: Model, more: object = {}): string =>
   JSON.stringify({ model, messages: [{ role: 'user', content: canaries.content }], ...more });
 
-export { auth };
-
 /** Bytes instead of an answer; the connection is closed behind them. */
 export const raw =
   (...parts: readonly (string | Buffer)[]): VendorHandler =>
@@ -187,5 +185,3 @@ export async function expectRecovered({ vendor, ask }: Pick<VendorEdge, 'vendor'
     expectWhole(await ask(model, { stream: true }), 'two words');
   }
 }
-
-export type { Vendor };
