@@ -1,15 +1,8 @@
 /** Gateways whose vendors break their word, and what their callers may see of it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import {
-  readEvents,
-  startGateway,
-  startVendor,
-  streamedText,
-  type Vendor,
-  type VendorHandler,
-} from '../support/index.ts';
-import { auth, canaries, type Edge, type ErrorBody, envelope, findLeaks, postChat } from './edge-bench.ts';
+import { readEvents, startGateway, startVendor, streamedText, type VendorHandler } from '../support/index.ts';
+import { canaries, type Edge, type ErrorBody, envelope, findLeaks, postChat } from './edge-bench.ts';
 import { exchangeRaw, type RawExchange, type RawOptions } from './edge-raw.ts';
 
 /** `plain` passes bytes through to a vendor of OpenAI's dialect, `translated` speaks Anthropic's to the same address. */
