@@ -224,7 +224,7 @@ export default definePlugin({ kind: 'observer', setup() {
 });
 
 it('wait, visibly, while eight generations still serve, and come when one of them has ended', async () => {
-  const chunks = Array.from({ length: 400 }, (_none, index) => `w${index} `);
+  const chunks = Array.from({ length: 5000 }, (_none, index) => `w${index} `);
   const vendor = await startVendor(openAiVendor({ chunks, delays: { betweenMs: 50 } }));
   const config = (timeout: number) => ({ ...housed(vendor), router_settings: { timeout } });
   gateway = await startGateway({ config: config(100) });
@@ -263,4 +263,4 @@ it('wait, visibly, while eight generations still serve, and come when one of the
     generation: 9,
   });
   expect((await plugins(gateway)).waiting).toBeUndefined();
-});
+}, 90_000);
