@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@rutter/plugin-sdk';
@@ -84,10 +84,10 @@ export class FileWatcher {
   /** Takes what stands there as known, except for what has changed `since`: that is told as a change. */
   async start(since = Number.POSITIVE_INFINITY): Promise<void> {
     const files = await this.#files();
-    if (!(await haveChanged(files, since))) {
-      this.#seen = await fingerprint(files);
-      this.#content = await contentOf(files);
-    }
+    this.#seen = await fingerprint(files);
+    this.#content = await contentOf(files);
+    // Asked last: what changes before this is seen here, what changes after it at the next look.
+    if (await haveChanged(files, since)) this.#seen = this.#content = '';
     void this.#run();
   }
 
@@ -190,9 +190,10 @@ async function fingerprint(files: readonly string[]): Promise<string> {
   return stats.map((found, index) => `${files[index]}:${found?.mtimeMs}:${found?.size}:${found?.ino}`).join('\n');
 }
 
-/** The time of the last change is the system's own and cannot be set, unlike that of the last writing. */
+/** Files, and links in their place. The time of the last change is the system's own and cannot be set, unlike that of the last writing. */
 async function haveChanged(files: readonly string[], since: number): Promise<boolean> {
-  const stats = await Promise.all(files.map(statOrNothing));
+  const own = (file: string) => lstat(file).catch(() => undefined);
+  const stats = await Promise.all(files.flatMap((file) => [statOrNothing(file), own(file)]));
   return stats.some((found) => found !== undefined && found.ctimeMs > since);
 }
 
