@@ -111,9 +111,11 @@ The routes of a gateway with every shipped protocol. A running gateway tells its
 
 **Ids.** A reply carries \`x-request-id\`; a caller's own is kept when it is made of up to 128 letters, digits, \`.\`, \`_\` and \`-\`. \`traceparent\` (W3C) is taken up and passed on.
 
-**Repeats.** A model call with \`Idempotency-Key\` runs once: a repeat within ten minutes gets the recorded reply.
+**Repeats.** A model call with \`Idempotency-Key\` (1 to 255 visible ASCII characters) runs once: a repeat within ten minutes gets the recorded reply, marked \`idempotent-replayed: true\`. One that comes while the first still runs is told 409, one with another body 422. What failed, in a stream too, is not recorded and may be tried again under the same key; a reply beyond 1 MiB is not kept, and a repeat of it is told 409.
 
-**Bodies** are bounded: 32 MiB for JSON, 512 MiB for forms, unless the configuration says otherwise. Errors are in [errors.md](errors.md).
+**Bodies** are bounded: 32 MiB for JSON, 512 MiB for forms, unless the configuration says otherwise; 413 beyond that, as soon as the announced length tells. JSON is UTF-8, at most 100 levels deep, with no field twice at its top. It may come as \`application/json\`, any \`+json\`, \`text/plain\`, or without a type; forms and coded bodies (\`Content-Encoding\`) are refused with 415. A body has \`body_timeout\` to arrive, 408 after that; so long does a client that takes nothing of a finished reply keep its connection.
+
+**Heads** have at most 32 KiB and 200 headers (431), and twenty seconds to arrive (408). What two servers might read in two ways is refused with 400 and the connection closed: a length beside chunks, several lengths or Hosts, folded lines, any transfer coding but \`chunked\`. Errors are in [errors.md](errors.md).
 
 **Modes**: \`model\` runs a request through guards, caches, routing and fallbacks; \`json\`, \`raw\` and \`multipart\` are answered by the plugin; \`upgrade\` is a WebSocket. In a path, \`:name\` is one part and \`*name\` the rest.
 `;
