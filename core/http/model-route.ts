@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type CallFacts, type Dialect, type Log, type ModelRoute, RutterError } from '@rutter/plugin-sdk';
 import type { Facts } from '../pipeline/facts.ts';
+import { mayCall } from '../pipeline/may-call.ts';
 import { ModelCall } from '../pipeline/model-call.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { serve } from '../pipeline/serve.ts';
@@ -187,10 +188,6 @@ function resolve(call: ModelCall) {
   call.facts.group = found.group.name;
   return found;
 }
-
-const mayCall = (models: readonly string[], name: string) =>
-  models.length === 0 ||
-  models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
 
 /** Closes the upstream at once, or lets it run on where the vendor bills the whole reply anyway. */
 function clientLeft(call: ModelCall): void {
