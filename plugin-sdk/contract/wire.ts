@@ -183,6 +183,16 @@ export interface ChatCodec {
   events(context: CodecContext): (frame: Frame) => readonly ChatEvent[];
   pass?(input: PassInput): PassRequest;
   relay?(context: RelayContext): Relay;
+  /**
+   * Sorts of parts the vendor takes only as bytes: the kernel downloads the addresses of these, and `request`
+   * sees them inline.
+   */
+  readonly inlines?: readonly ('image' | 'file')[];
+  /**
+   * The best way to hold this model to a JSON Schema: the vendor's own parameter (`native`, when absent), a
+   * forced tool call, or its JSON mode with the reply checked. The kernel rewrites the request for all but the first.
+   */
+  structured?(deployment: Deployment): 'native' | 'tool' | 'json';
 }
 
 export interface EmbeddingsCodec {
