@@ -3,6 +3,17 @@ export { anthropicMessagesCodec } from './anthropic/codec.ts';
 export { anthropicFailure } from './anthropic/failure.ts';
 export type { AnthropicCodecOptions } from './anthropic/request.ts';
 export { readUsage as readAnthropicUsage } from './anthropic/usage.ts';
+export {
+  additionalDrops,
+  asksForNothing,
+  type Drops,
+  dropsFor,
+  lacking,
+  openAiAsks,
+  openAiHints,
+  type VendorLimits,
+  withoutDropped,
+} from './drops.ts';
 export { collectEvents, maxReplyLength, ReplyCollector, replyEvents } from './events.ts';
 export {
   malformed,
@@ -13,7 +24,7 @@ export {
   type VendorError,
   vendorFailure,
 } from './failures.ts';
-export { type OpenAiCodecOptions, openAiChatCodec, openAiCompletionsCodec } from './openai/codec.ts';
+export { type BodyChange, type OpenAiCodecOptions, openAiChatCodec, openAiCompletionsCodec } from './openai/codec.ts';
 export { openAiChatDialect, openAiCompletionsDialect, openAiEmbeddingsDialect } from './openai/dialects.ts';
 export { openAiEmbeddingsCodec } from './openai/embeddings.ts';
 export { writeFailure as openAiErrorEnvelope } from './openai/envelope.ts';

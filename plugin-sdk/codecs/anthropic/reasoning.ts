@@ -2,10 +2,10 @@
 import type { ChatRequest } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
 import type { Deployment } from '../../contract/request.ts';
+import type { Drops } from '../drops.ts';
 import { isNumber, isObject, type JsonObject } from '../values.ts';
 import { lacksReasoning } from './messages.ts';
 import { modelVersion } from './names.ts';
-import type { Drops } from './tools.ts';
 
 const leastBudget = 1024;
 const budgets: Readonly<Record<string, number>> = {

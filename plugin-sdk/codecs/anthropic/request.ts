@@ -2,12 +2,12 @@
 import type { ChatRequest } from '../../contract/chat.ts';
 import type { Deployment } from '../../contract/request.ts';
 import type { UpstreamRequest } from '../../contract/wire.ts';
-import { unsupported } from '../failures.ts';
+import { asksForNothing, type Drops, dropsFor, openAiAsks, openAiHints, withoutDropped } from '../drops.ts';
 import { defined, isArray, isNumber, isObject, isString, type JsonObject } from '../values.ts';
 import { writeSystem, writeTurns } from './messages.ts';
 import { apiVersion } from './names.ts';
 import { type Thinking, writeThinking } from './reasoning.ts';
-import { type Drops, writeTools } from './tools.ts';
+import { writeTools } from './tools.ts';
 
 export interface AnthropicCodecOptions {
   /** Appended to the base address; `/v1/messages` when absent. */
@@ -16,22 +16,9 @@ export interface AnthropicCodecOptions {
   readonly defaultMaxTokens?: number;
 }
 
-/** Parameters of OpenAI's that only shape how a request is kept or found again: nothing is lost without them. */
-const hints = new Set(['prompt_cache_key', 'prompt_cache_retention', 'safety_identifier', 'store', 'verbosity']);
-/** Parameters of OpenAI's that ask for something the API cannot do. */
-const asks = new Set([
-  'logit_bias',
-  'modalities',
-  'audio',
-  'prediction',
-  'functions',
-  'function_call',
-  'suffix',
-  'echo',
-  'best_of',
-  'tool_choice',
-  'response_format',
-]);
+const hints = new Set(openAiHints);
+/** Parameters of OpenAI's that ask for something the API cannot do, or for something in a way nobody understood. */
+const asks = new Set([...openAiAsks, 'tool_choice', 'response_format']);
 /** Written by name below. */
 const handled = new Set([
   'thinking',
@@ -43,17 +30,6 @@ const handled = new Set([
   'output_config',
   'stream_options',
 ]);
-
-function dropsFor({ params }: Deployment): Drops {
-  const dropped: string[] = [];
-  return {
-    dropped,
-    drop(param, what) {
-      if (params.drop_params !== true) throw unsupported(param, what);
-      dropped.push(param);
-    },
-  };
-}
 
 export function writeRequest(
   input: ChatRequest & { readonly deployment: Deployment },
@@ -89,44 +65,6 @@ export function writeRequest(
   };
 }
 
-const wireNames: Readonly<Record<string, keyof ChatRequest>> = {
-  temperature: 'temperature',
-  top_p: 'topP',
-  top_k: 'topK',
-  n: 'count',
-  seed: 'seed',
-  stop: 'stop',
-  tools: 'tools',
-  tool_choice: 'toolChoice',
-  parallel_tool_calls: 'parallelToolCalls',
-  presence_penalty: 'presencePenalty',
-  frequency_penalty: 'frequencyPenalty',
-  logprobs: 'logprobs',
-  top_logprobs: 'topLogprobs',
-  response_format: 'responseFormat',
-  reasoning_effort: 'reasoning',
-  thinking: 'reasoning',
-  max_tokens: 'maxOutputTokens',
-  max_completion_tokens: 'maxOutputTokens',
-  user: 'user',
-};
-
-/** Takes out what the deployment's `additional_drop_params` names. */
-function withoutDropped(request: ChatRequest, { params }: Deployment, drops: Drops): ChatRequest {
-  const names = isArray(params.additional_drop_params) ? params.additional_drop_params.filter(isString) : [];
-  const extra: JsonObject = { ...request.extra };
-  const rest: Record<string, unknown> = { ...request, extra };
-  for (const name of names) {
-    const own = Object.hasOwn(wireNames, name) ? wireNames[name] : undefined;
-    const isThere = extra[name] !== undefined || (own !== undefined && rest[own] !== undefined);
-    if (!isThere) continue;
-    delete extra[name];
-    if (own !== undefined) delete rest[own];
-    drops.dropped.push(name);
-  }
-  return rest as unknown as ChatRequest;
-}
-
 function refuseUnsupported(request: ChatRequest, { params }: Deployment, drops: Drops): void {
   const allowed = new Set(isArray(params.allowed_openai_params) ? params.allowed_openai_params : []);
   const refuse = (param: string, isAsked: boolean) => {
@@ -150,7 +88,7 @@ function writeExtra({ extra }: ChatRequest, { params }: Deployment, drops: Drops
     if (allowed.has(name)) body[name] = value;
     else if (hints.has(name)) drops.dropped.push(name);
     else if (asks.has(name)) {
-      if (!isHarmless(name, value)) drops.drop(name, `Anthropic has no ${name}.`);
+      if (!asksForNothing(name, value)) drops.drop(name, `Anthropic has no ${name}.`);
     } else Object.defineProperty(body, name, { value, enumerable: true, configurable: true, writable: true });
   }
   const { service_tier: tier } = extra;
@@ -158,9 +96,6 @@ function writeExtra({ extra }: ChatRequest, { params }: Deployment, drops: Drops
   else if (isString(tier) && tier !== 'default') drops.dropped.push('service_tier');
   return body;
 }
-
-const isHarmless = (name: string, value: unknown): boolean =>
-  name === 'modalities' && isArray(value) && value.length === 1 && value[0] === 'text';
 
 function maxTokens(
   { maxOutputTokens }: ChatRequest,

@@ -1,17 +1,11 @@
 /** Tools, the choice among them, and the tool that a JSON reply is asked for with. */
 import type { ChatRequest, OtherTool, ResponseFormat, Tool, ToolChoice } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
+import type { Drops } from '../drops.ts';
 import { unsupported } from '../failures.ts';
 import { defined, isObject, isString, type JsonObject } from '../values.ts';
 import { usesTools } from './messages.ts';
 import { jsonTool, jsonValue, messagesDialect } from './names.ts';
-
-/** Collects what is left out; throws where leaving out is not allowed. */
-export interface Drops {
-  readonly dropped: string[];
-  /** Leaves a parameter out when the deployment says so, else refuses it. */
-  drop(param: string, what: string): void;
-}
 
 const emptySchema = { type: 'object', properties: {} };
 

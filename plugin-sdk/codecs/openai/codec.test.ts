@@ -197,3 +197,51 @@ describe('text completions', () => {
     ]);
   });
 });
+
+describe('a vendor that differs', () => {
+  const vendor = openAiChatCodec({
+    limits: { vendor: 'Acme', lacks: ['seed', 'n', 'logit_bias'], ignores: ['store'] },
+    limitName: 'max_tokens',
+    asksForUsage: false,
+    relays: false,
+    messages: (messages) => messages.map(({ role, content }) => ({ role, content })),
+  });
+  const written = (fields: object, params = {}) =>
+    vendor.request({
+      ...openAiChatDialect.chat!({ model: 'g', messages: [{ role: 'user', content: 'x', name: 'n' }], ...fields }),
+      deployment: deployment('m', params),
+    });
+
+  it('refuses by name what it lacks, and nothing that asks for nothing', () => {
+    expect(() => written({ seed: 1 })).toThrow(
+      expect.objectContaining({ code: 'ERR_REQUEST_UNSUPPORTED_PARAMETER', param: 'seed' }),
+    );
+    const { body, dropped } = written({ n: 1, logit_bias: {}, store: false });
+    expect([body, dropped]).toEqual([{ model: 'm', messages: [{ role: 'user', content: 'x' }] }, undefined]);
+  });
+
+  it('leaves out and reports what it lacks where that is allowed, and what it ignores always', () => {
+    const { body, dropped } = written({ seed: 1, n: 2, store: true }, { drop_params: true });
+    expect(body).toEqual({ model: 'm', messages: [{ role: 'user', content: 'x' }] });
+    expect(dropped).toEqual(['seed', 'n', 'store']);
+    expect(written({ store: true }).dropped).toEqual(['store']);
+  });
+
+  it('passes on what the deployment allows', () => {
+    expect(written({ seed: 1 }, { allowed_openai_params: ['seed'] }).body).toMatchObject({ seed: 1 });
+  });
+
+  it('has one name for the limit, and the newer one of two limits', () => {
+    expect(written({ max_completion_tokens: 7 }).body).toMatchObject({ max_tokens: 7 });
+    const both = written({ max_completion_tokens: 7, max_tokens: 5 }).body;
+    expect(both).toMatchObject({ max_tokens: 7 });
+    expect(both).not.toHaveProperty('max_completion_tokens');
+  });
+
+  it('gets no stream options, and passes no bytes', () => {
+    const { body } = written({ stream: true, stream_options: { include_usage: true } });
+    expect(body).toMatchObject({ stream: true });
+    expect(body).not.toHaveProperty('stream_options');
+    expect([vendor.pass, vendor.relay]).toEqual([undefined, undefined]);
+  });
+});

@@ -10,6 +10,7 @@ import type {
   RelayContext,
   UpstreamRequest,
 } from '../../contract/wire.ts';
+import { type Drops, dropsFor, lacking, type VendorLimits } from '../drops.ts';
 import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
 import { hasReasoning, withoutReasoning, writeChat } from './chat-write.ts';
 import { writeCompletionRequest } from './completions.ts';
@@ -25,12 +26,30 @@ export interface OpenAiCodecOptions {
   readonly path?: string | ((deployment: Deployment) => string);
   readonly query?: (deployment: Deployment) => Readonly<Record<string, string>> | undefined;
   readonly headers?: (deployment: Deployment) => Readonly<Record<string, string>> | undefined;
-  /** False for a server that refuses `stream_options`. */
+  /** False for a server that refuses `stream_options`; the caller's are taken out. */
   readonly asksForUsage?: boolean;
+  /** Parameters that the vendor does not take; all are passed on where this is absent. */
+  readonly limits?: VendorLimits;
+  /** The one name the vendor has for the output limit; both pass where this is absent. */
+  readonly limitName?: 'max_tokens' | 'max_completion_tokens';
+  /** The messages as the vendor wants them, from wire messages that are checked for their roles alone. */
+  readonly messages?: (messages: readonly JsonObject[], change: BodyChange) => readonly JsonObject[];
   /** True where the vendor refuses `thinking_blocks` and `reasoning_content` in the history; such reasoning is left out. */
   readonly refusesReasoning?: (deployment: Deployment) => boolean;
   /** Last changes to the body. An `undefined` member is taken out. */
-  readonly change?: (fields: Fields, deployment: Deployment) => JsonObject | undefined;
+  readonly change?: (fields: Fields, deployment: Deployment, drops: Drops) => JsonObject | undefined;
+  /** False where replies differ so far from OpenAI's that they have to be read: then no bytes pass. */
+  readonly relays?: boolean;
+  /** As in {@link ChatCodec}. */
+  readonly structured?: ChatCodec['structured'];
+}
+
+/** What a change to messages may look at. */
+export interface BodyChange {
+  /** The body, with all other changes made but the last. */
+  readonly fields: Fields;
+  readonly deployment: Deployment;
+  readonly drops: Drops;
 }
 
 interface Vendor {
@@ -40,7 +59,7 @@ interface Vendor {
 }
 
 function vendorOf(options: OpenAiCodecOptions, defaultPath: string): Vendor {
-  const { path = defaultPath, query, headers, asksForUsage = true, refusesReasoning, change } = options;
+  const { path = defaultPath, query, headers, asksForUsage = true } = options;
   return {
     path: (deployment) => (typeof path === 'string' ? path : path(deployment)),
     around: (deployment) => defined({ query: query?.(deployment), headers: headers?.(deployment) }),
@@ -48,25 +67,55 @@ function vendorOf(options: OpenAiCodecOptions, defaultPath: string): Vendor {
       const { set, dropped } = adapt(fields, deployment);
       if (fields.model !== deployment.model) set.model = deployment.model;
       setStream(fields, set, stream, asksForUsage);
-      const messages = set.messages ?? fields.messages;
-      if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(hasReasoning)) {
-        set.messages = withoutReasoning(messages);
-      }
-      return { set: { ...set, ...change?.({ ...fields, ...set }, deployment) }, dropped };
+      const drops = dropsFor(deployment);
+      return {
+        set: changed(options, { fields, set, deployment, drops }),
+        dropped: [...dropped, ...drops.dropped],
+      };
     },
   };
+}
+
+interface Change extends BodyChange {
+  readonly set: JsonObject;
+}
+
+/** The vendor's own changes on top of those made for every vendor. */
+function changed(options: OpenAiCodecOptions, { fields, set, deployment, drops }: Change): JsonObject {
+  const { limits, limitName, refusesReasoning, change } = options;
+  const now = () => ({ ...fields, ...set });
+  if (limits) for (const name of lacking(now(), limits, { deployment, drops })) set[name] = undefined;
+  if (limitName) setLimit(now(), set, limitName);
+  const { messages } = now();
+  if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(hasReasoning)) {
+    set.messages = withoutReasoning(messages);
+  }
+  if (options.messages && isArray(messages)) {
+    const found = (isArray(set.messages) ? set.messages : messages).filter(isObject);
+    set.messages = options.messages(found, { fields: now(), deployment, drops });
+  }
+  return { ...set, ...change?.(now(), deployment, drops) };
+}
+
+function setLimit(fields: Fields, set: JsonObject, name: 'max_tokens' | 'max_completion_tokens'): void {
+  const other = name === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens';
+  const { [name]: own, [other]: found } = fields;
+  if (found === undefined) return;
+  // The newer name wins where both are given, as it does at OpenAI.
+  set[name] = (name === 'max_tokens' ? found : own) ?? own ?? found;
+  set[other] = undefined;
 }
 
 function setStream(fields: Fields, set: JsonObject, stream: boolean, asksForUsage: boolean): void {
   const { stream_options: options } = fields;
   if (stream !== (fields.stream === true)) set.stream = stream;
   // Without `stream: true` OpenAI refuses the options.
-  if (!stream) {
-    if (options !== undefined && fields.stream === true) set.stream_options = undefined;
+  if (!stream || !asksForUsage) {
+    if (options !== undefined && (fields.stream === true || !asksForUsage)) set.stream_options = undefined;
     return;
   }
   const isAsked = isObject(options) && options.include_usage === true;
-  if (asksForUsage && !isAsked) set.stream_options = { ...(isObject(options) && options), include_usage: true };
+  if (!isAsked) set.stream_options = { ...(isObject(options) && options), include_usage: true };
 }
 
 /** The same changes to a caller's bytes. */
@@ -109,8 +158,8 @@ export function openAiChatCodec(options: OpenAiCodecOptions = {}): ChatCodec {
     request: (input) => requestWith(vendor, writeChat(input), input),
     reply: (body) => readChatReply(body),
     events: () => readChatEvents(),
-    pass: (input) => passWith(vendor, input),
-    relay,
+    ...(options.relays !== false && { pass: (input: PassInput) => passWith(vendor, input), relay }),
+    ...(options.structured && { structured: options.structured }),
   };
 }
 

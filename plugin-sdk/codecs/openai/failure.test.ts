@@ -34,6 +34,9 @@ describe('an error of the vendor', () => {
     [402, { message: 'Insufficient credits' }, 'ERR_PROVIDER_QUOTA', 429],
     [403, { message: 'x' }, 'ERR_PROVIDER_PERMISSION', 403],
     [404, { message: 'x', code: 'model_not_found' }, 'ERR_PROVIDER_NOT_FOUND', 404],
+    [400, { message: 'x', code: 'model_decommissioned' }, 'ERR_PROVIDER_NOT_FOUND', 404],
+    [400, { message: 'x', type: 'invalid_model', code: '1500' }, 'ERR_PROVIDER_NOT_FOUND', 404],
+    [429, { message: 'x', type: 'rate_limited', code: '1300' }, 'ERR_PROVIDER_RATE_LIMIT', 429],
     [408, { message: 'x' }, 'ERR_PROVIDER_TIMEOUT', 408],
     [413, { message: 'too big' }, 'ERR_PROVIDER_BAD_REQUEST', 413],
     [422, { message: 'x' }, 'ERR_PROVIDER_UNPROCESSABLE', 422],
@@ -47,6 +50,17 @@ describe('an error of the vendor', () => {
     [504, { message: 'x' }, 'ERR_PROVIDER_TIMEOUT', 408],
   ])('%i %j is %s', (status, error, code, shown) => {
     expect(failure(status, body(error))).toMatchObject({ code, status: shown });
+  });
+
+  it.each([
+    { detail: [{ type: 'extra_forbidden', loc: ['body', 'messages', 0, 'name'], msg: 'Extra inputs', input: 'x' }] },
+    { object: 'error', message: { detail: [{ loc: ['messages', 0, 'name'], msg: 'Extra inputs' }] }, type: 't' },
+  ])('names the field that %j complains of', (said) => {
+    expect(failure(422, JSON.stringify(said))).toMatchObject({
+      code: 'ERR_PROVIDER_UNPROCESSABLE',
+      message: 'messages[0].name: Extra inputs',
+      param: 'messages[0].name',
+    });
   });
 
   it('keeps what the vendor said', () => {
@@ -65,7 +79,7 @@ describe('an error of the vendor', () => {
     ['{"error":"broken"}', 'broken'],
     ['{"object":"error","message":"broken","code":400}', 'broken'],
     ['{"detail":"broken"}', 'broken'],
-    ['{"detail":[{"loc":["body"],"msg":"missing"}]}', '[{"loc":["body"],"msg":"missing"}]'],
+    ['{"detail":[{"loc":["body"],"msg":"missing"}]}', 'missing'],
     ['[{"error":{"message":"broken"}}]', 'broken'],
   ])('is read from %s', (text, message) => {
     expect(failure(400, text).message).toBe(message);

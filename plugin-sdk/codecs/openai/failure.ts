@@ -16,10 +16,13 @@ const byCode: Readonly<Record<string, ErrorCode>> = {
   billing_not_active: 'ERR_PROVIDER_QUOTA',
   rate_limit_exceeded: 'ERR_PROVIDER_RATE_LIMIT',
   rate_limit_error: 'ERR_PROVIDER_RATE_LIMIT',
+  rate_limited: 'ERR_PROVIDER_RATE_LIMIT',
   invalid_api_key: 'ERR_PROVIDER_AUTHENTICATION',
   authentication_error: 'ERR_PROVIDER_AUTHENTICATION',
   permission_error: 'ERR_PROVIDER_PERMISSION',
   model_not_found: 'ERR_PROVIDER_NOT_FOUND',
+  model_decommissioned: 'ERR_PROVIDER_NOT_FOUND',
+  invalid_model: 'ERR_PROVIDER_NOT_FOUND',
   not_found_error: 'ERR_PROVIDER_NOT_FOUND',
   invalid_request_error: 'ERR_PROVIDER_BAD_REQUEST',
   overloaded_error: 'ERR_PROVIDER_OVERLOADED',
@@ -73,9 +76,29 @@ function readError(body: unknown): VendorError | undefined {
   if (!isObject(outer)) return undefined;
   const inner = outer.error ?? outer.detail ?? outer;
   if (isString(inner)) return { message: inner, ...named(outer) };
+  const complaints = complaintsIn(inner) ?? complaintsIn(outer.message);
+  if (complaints !== undefined) return { ...named(outer), ...complaints };
   if (!isObject(inner)) return { message: safeMessage(JSON.stringify(inner) ?? '') };
   if (!isString(inner.message) && inner === outer) return undefined;
   return { message: isString(inner.message) ? inner.message : JSON.stringify(inner), ...named(inner) };
+}
+
+/** What FastAPI says of a body it does not take: a list of places and faults, by itself or in `detail`. */
+function complaintsIn(found: unknown): Pick<VendorError, 'message' | 'param'> | undefined {
+  const list = isObject(found) ? found.detail : found;
+  if (!Array.isArray(list) || list.length === 0) return undefined;
+  const said = list.map((one: unknown) =>
+    isObject(one) && isString(one.msg) ? { text: one.msg, place: placeOf(one.loc) } : undefined,
+  );
+  if (!said.every((one) => one !== undefined)) return undefined;
+  const message = said.map(({ text, place }) => (place === undefined ? text : `${place}: ${text}`)).join('; ');
+  return { message, param: said[0]?.place };
+}
+
+function placeOf(found: unknown): string | undefined {
+  const place = Array.isArray(found) ? found.filter((step, index) => index > 0 || step !== 'body') : [];
+  const path = place.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
+  return path === '' ? undefined : path.replace(/^\./, '');
 }
 
 function named({ type, code, param }: JsonObject): Omit<VendorError, 'message'> {

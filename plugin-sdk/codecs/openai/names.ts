@@ -1,5 +1,6 @@
 /** Names that several files of this dialect agree on. */
 import type { EndReason } from '../../contract/chat.ts';
+import { RutterError } from '../../contract/errors.ts';
 
 export const chatDialect = 'openai-chat';
 export const completionsDialect = 'openai-completions';
@@ -13,6 +14,9 @@ const endReasons: Readonly<Record<string, EndReason>> = {
   eos: 'stop',
   length: 'length',
   max_tokens: 'length',
+  // Mistral's and DeepSeek's words for a reply that the model's own bound, or the vendor's, has cut.
+  model_length: 'length',
+  insufficient_system_resource: 'length',
   tool_calls: 'tool-calls',
   tool_use: 'tool-calls',
   function_call: 'tool-calls',
@@ -22,9 +26,15 @@ const endReasons: Readonly<Record<string, EndReason>> = {
   guardrail_intervened: 'refusal',
 };
 
-/** Unknown reasons count as a normal end: a vendor's novelty must not fail a finished reply. */
-export const endReason = (finish: unknown): EndReason =>
-  (typeof finish === 'string' && Object.hasOwn(endReasons, finish) ? endReasons[finish] : undefined) ?? 'stop';
+/**
+ * Unknown reasons count as a normal end: a vendor's novelty must not fail a finished reply. `error`, by which several
+ * vendors end a reply they could not finish, throws: half a reply must not pass for a whole one.
+ */
+export function endReason(finish: unknown): EndReason {
+  if (finish === 'error')
+    throw new RutterError('ERR_PROVIDER_INTERNAL', 'The vendor ended the reply with an error and did not say which.');
+  return (typeof finish === 'string' && Object.hasOwn(endReasons, finish) ? endReasons[finish] : undefined) ?? 'stop';
+}
 
 const finishReasons: Readonly<Record<EndReason, string>> = {
   stop: 'stop',

@@ -32,7 +32,10 @@ export function readUsage(found: unknown): Usage | undefined {
   const writes = object(inputDetails.cache_creation_token_details);
   const prompt = divide(count(found.prompt_tokens));
   const cachedInput = prompt.take(
-    count(inputDetails.cached_tokens) || count(found.prompt_cache_hit_tokens) || count(found.cache_read_input_tokens),
+    count(inputDetails.cached_tokens) ||
+      count(found.prompt_cache_hit_tokens) ||
+      count(found.cache_read_input_tokens) ||
+      count(found.num_cached_tokens),
   );
   const cacheWriteLong = prompt.take(count(writes.ephemeral_1h_input_tokens));
   const written = count(found.cache_creation_input_tokens) || count(inputDetails.cache_creation_tokens);
