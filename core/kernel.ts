@@ -83,6 +83,7 @@ export class Kernel {
       upstream: this.#upstream,
       authenticator: new Authenticator({ exchange: this.#upstream, now: Date.now, environment: options.environment }),
       features: this.#features,
+      environment: options.environment,
       now: Date.now,
       random: Math.random,
       version,

@@ -147,12 +147,21 @@ export function timers(call: ModelCall, target: Target): TransferTimers {
 }
 
 function address(target: Target, prepared: Prepared): string {
-  const url =
-    prepared.path.startsWith('https://') || prepared.path.startsWith('http://')
-      ? prepared.path
-      : target.baseUrl + prepared.path;
+  const isWhole = prepared.path.startsWith('https://') || prepared.path.startsWith('http://');
+  if (!isWhole && target.baseUrl === '') throw withoutBase(target);
+  const url = isWhole ? prepared.path : target.baseUrl + prepared.path;
   if (!prepared.query) return url;
   return `${url}${url.includes('?') ? '&' : '?'}${new URLSearchParams(prepared.query)}`;
+}
+
+function withoutBase({ deployment, provider: { variables } }: Target): RutterError {
+  const named = typeof variables === 'function' ? variables(deployment.provider) : variables;
+  const hint = named?.api_base?.map((name) => ` or the environment variable ${name}`).join('') ?? '';
+  return new RutterError(
+    'ERR_CONFIG_INVALID',
+    `Deployment ${deployment.id} (${deployment.provider}) has no address. Expected api_base in its settings${hint}.`,
+    { retry: 'next', expose: true },
+  );
 }
 
 function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own }: Prepared): Record<string, string> {

@@ -38,8 +38,8 @@ export async function kernelOptions(options: ServeOptions): Promise<Given> {
 async function fromEnvironment(distribution: ReturnType<typeof findDistribution>) {
   const shipped = distribution ? await readShipped(distribution) : [];
   const claims = shipped.flatMap(({ manifest }) =>
-    (manifest.claims.environment ?? []).map(({ variable, models }) => ({
-      prefix: manifest.claims.modelPrefixes?.[0] ?? manifest.name,
+    (manifest.claims.environment ?? []).map(({ variable, models, prefix }) => ({
+      prefix: prefix ?? manifest.claims.modelPrefixes?.[0] ?? manifest.name,
       variable,
       models,
     })),

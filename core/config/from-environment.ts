@@ -24,6 +24,9 @@ interface ModelEntry {
   readonly litellm_params: { readonly model: string; readonly api_key?: string };
 }
 
+/** Variables that a note lists; those of vendors whose models are known come first. */
+const mostNamed = 4;
+
 export function composeFromEnvironment(
   environment: NodeJS.ProcessEnv,
   claims: readonly EnvironmentClaim[],
@@ -34,8 +37,10 @@ export function composeFromEnvironment(
     .map((claim) => ({ ...claim, prefix: claim.prefix.replace(/\/+$/, '') }));
   const notes = usable.map(noteOf);
   if (usable.length === 0) {
-    const asked = [...new Set(claims.map(({ variable }) => variable))];
-    const remedy = asked.length === 0 ? '' : ` Set ${asked.join(' or ')} to reach a vendor.`;
+    const known = claims.toSorted((a, b) => Number(b.models.length > 0) - Number(a.models.length > 0));
+    const asked = [...new Set(known.map(({ variable }) => variable))];
+    const shown = asked.length > mostNamed ? [...asked.slice(0, mostNamed), 'the key of another vendor'] : asked;
+    const remedy = asked.length === 0 ? '' : ` Set ${shown.join(' or ')} to reach a vendor.`;
     notes.push(
       `No vendor's key was found: a simulated provider answers, as "simulated" and as every other name.${remedy}`,
     );

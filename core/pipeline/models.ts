@@ -6,6 +6,7 @@ import type { Auth, Candidate, Deployment, Provider } from '@rutter/plugin-sdk';
 import { prefixesOf, providerOf } from '../config/provider-name.ts';
 import type { Configuration, DeploymentSettings } from '../config/types.ts';
 import type { LiveRecord, LiveRegistry } from '../live/registry.ts';
+import { withVariables } from './setting-variables.ts';
 
 /** A deployment with what only the kernel knows of it. */
 export interface Target extends Candidate {
@@ -13,6 +14,7 @@ export interface Target extends Candidate {
   readonly live: LiveRecord;
   readonly settings: DeploymentSettings;
   readonly provider: Provider;
+  /** '' where neither the deployment nor its provider names one. */
   readonly baseUrl: string;
   readonly auth: Auth;
   readonly tagPatterns: readonly RegExp[];
@@ -46,6 +48,7 @@ export interface ModelTableParts {
   /** Providers by the prefixes they claim. */
   readonly providers: ReadonlyMap<string, Provider>;
   readonly live: LiveRegistry;
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 export class ModelTable {
@@ -142,9 +145,10 @@ export class ModelTable {
     return all && { settings: all.settings, captures: [name] };
   }
 
-  #target(settings: DeploymentSettings, model: string, group: string = settings.modelName): Target {
-    const provider = this.#parts.providers.get(settings.provider);
-    if (!provider) throw new Error(`no provider for prefix ${settings.provider}`);
+  #target(written: DeploymentSettings, model: string, group: string = written.modelName): Target {
+    const provider = this.#parts.providers.get(written.provider);
+    if (!provider) throw new Error(`no provider for prefix ${written.provider}`);
+    const settings = provider.variables ? withVariables(written, provider, this.#parts.environment) : written;
     const deployment = describe(settings, model, group);
     return {
       deployment,

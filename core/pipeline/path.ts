@@ -40,6 +40,7 @@ export interface PathServices {
   readonly upstream: Upstream;
   readonly authenticator: Authenticator;
   readonly features: FeatureDefinitions;
+  readonly environment: NodeJS.ProcessEnv;
   readonly now: () => number;
   readonly random: () => number;
   readonly version: string;
@@ -103,6 +104,7 @@ export class RequestPath {
       configuration: parts.configuration,
       providers: providersByPrefix(instances),
       live: parts.services.live,
+      environment: parts.services.environment,
     });
     this.hooks = createHooks(ofKind(instances, 'extension') as unknown as PluginInstance<'extension'>[]);
     this.cooldowns = new Cooldowns(parts.configuration.router, parts.services.now, (notice) =>

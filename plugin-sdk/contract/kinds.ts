@@ -233,9 +233,18 @@ export interface Strategy {
   observe?(outcome: Outcome): void;
 }
 
+/**
+ * Environment variables that stand in for settings a deployment leaves out, by the setting's name:
+ * `{ api_base: ['ACME_API_BASE'] }`. The first that is filled counts. Open settings only: the variables
+ * of keys and secrets belong into `auth`, so that no plugin sees them.
+ */
+export type SettingVariables = Readonly<Record<string, readonly string[]>>;
+
 export interface Provider {
-  /** Base address when the deployment names none; codec paths are appended. */
+  /** Base address when the deployment names none; codec paths are appended. '' where every deployment must name its own. */
   readonly origin: string | ((deployment: Deployment) => string);
+  /** Given the prefix that chose the provider, where one plugin claims several vendors'. */
+  readonly variables?: SettingVariables | ((prefix: string) => SettingVariables);
   readonly auth: Auth | ((deployment: Deployment) => Auth);
   readonly chat?: ChatCodec;
   readonly completions?: ChatCodec;

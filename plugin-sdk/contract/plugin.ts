@@ -22,8 +22,15 @@ export interface Claims {
   readonly settings?: readonly string[];
   /** Prefixes of secret references. */
   readonly references?: readonly string[];
-  /** Keys of vendors in the environment, and the models to offer when one is found and no configuration is given. */
-  readonly environment?: readonly { readonly variable: string; readonly models: readonly string[] }[];
+  /**
+   * Keys of vendors in the environment, and the models to offer when one is found and no configuration is given,
+   * under `prefix` (the first of `modelPrefixes` when absent).
+   */
+  readonly environment?: readonly {
+    readonly variable: string;
+    readonly models: readonly string[];
+    readonly prefix?: string;
+  }[];
 }
 
 /** The `rutter` block of a plugin's package.json. */

@@ -217,8 +217,10 @@ export interface HeaderAuth {
   readonly header: string;
   /** Put before the key, `Bearer ` for instance. */
   readonly prefix?: string;
-  /** Environment variable that holds the key when the deployment names none. */
-  readonly variable?: string;
+  /** Setting of the deployment that holds the key; `api_key` when absent. */
+  readonly keyParam?: string;
+  /** Environment variable that holds the key when the deployment names none; of several the first that is filled. */
+  readonly variable?: string | readonly string[];
   /** Without a key the request goes without one; else it fails with ERR_PROVIDER_AUTHENTICATION. For vendors that also run at home. */
   readonly optional?: boolean;
 }
@@ -226,7 +228,8 @@ export interface HeaderAuth {
 export interface QueryAuth {
   readonly scheme: 'query';
   readonly parameter: string;
-  readonly variable?: string;
+  readonly keyParam?: string;
+  readonly variable?: string | readonly string[];
   readonly optional?: boolean;
 }
 
@@ -239,12 +242,20 @@ export interface SigV4Auth {
 }
 
 /**
- * RFC 6749 client credentials, or RFC 7523 signed assertion. `client_id`, `client_secret`,
- * or the signing key, are settings of the deployment by the names given.
+ * An access token, sent as `authorization: Bearer …`, kept, and renewed before it ends.
+ *
+ * - `client_credentials`: RFC 6749 §4.4, with a client's id and secret.
+ * - `client_assertion`: the same with a signed token in place of the secret, RFC 7523 §2.2. It is read
+ *   from a file at each renewal, because whoever mounts it there (Kubernetes) replaces it.
+ * - `jwt_bearer`: RFC 7523 §2.1, an assertion signed with a service account's key.
+ * - `managed_identity`: asked of the Azure machine the gateway runs on, for `audience`. `tokenUrl` is the
+ *   address of the instance metadata service; IDENTITY_ENDPOINT, where it is set, takes its place.
+ *
+ * What is named a setting here is one of the deployment's, secret ones among them.
  */
 export interface OAuth2Auth {
   readonly scheme: 'oauth2';
-  readonly grant: 'client_credentials' | 'jwt_bearer';
+  readonly grant: 'client_credentials' | 'client_assertion' | 'jwt_bearer' | 'managed_identity';
   /** May hold `{name}` places, filled from the deployment's settings. */
   readonly tokenUrl: string;
   readonly scope?: string;
@@ -252,8 +263,19 @@ export interface OAuth2Auth {
   /** Names of the deployment's settings; `client_id` and `client_secret` when absent. */
   readonly clientIdParam?: string;
   readonly clientSecretParam?: string;
-  /** Setting with a service account (JSON text or file path) for `jwt_bearer`. */
+  /** Setting with a service account (JSON text or file path) for `jwt_bearer`, or the file of a `client_assertion`. */
   readonly keyParam?: string;
+  /** Environment variables that stand in for settings the deployment leaves out, by the setting's name. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The first way for which a deployment's own settings hold what it needs; else the first for which the
+ * environment does; else the first of all, whose error says what is missing.
+ */
+export interface FirstAuth {
+  readonly scheme: 'first';
+  readonly of: readonly (HeaderAuth | QueryAuth | OAuth2Auth)[];
 }
 
 export interface NoAuth {
@@ -261,7 +283,7 @@ export interface NoAuth {
 }
 
 /** Authentication as data: the kernel does it, so that no plugin sees a secret. */
-export type Auth = HeaderAuth | QueryAuth | SigV4Auth | OAuth2Auth | NoAuth;
+export type Auth = HeaderAuth | QueryAuth | SigV4Auth | OAuth2Auth | FirstAuth | NoAuth;
 
 /** Turns a vendor's error into one of ours: a code, or a whole error. Undefined leaves it to the status. */
 export type FailureReader = (

@@ -134,12 +134,12 @@ function readEnvironment(value: unknown, fields: Fields): NonNullable<Claims['en
   const field = 'rutter.claims.environment';
   if (value === undefined) return [];
   if (!Array.isArray(value)) {
-    fields.refuse(field, `found ${shown(value)}, expected a list of { variable, models }.`);
+    fields.refuse(field, `found ${shown(value)}, expected a list of { variable, models, prefix }.`);
     return [];
   }
   return value.map((item: unknown, index) => {
     const block = isBlock(item) ? item : {};
-    if (isBlock(item)) fields.onlyKnown(item, `${field}[${index}]`, ['variable', 'models']);
+    if (isBlock(item)) fields.onlyKnown(item, `${field}[${index}]`, ['variable', 'models', 'prefix']);
     return {
       variable: fields.text(
         block.variable,
@@ -148,6 +148,9 @@ function readEnvironment(value: unknown, fields: Fields): NonNullable<Claims['en
         /^\w+$/,
       ),
       models: fields.texts(block.models, `${field}[${index}].models`),
+      ...(block.prefix !== undefined && {
+        prefix: fields.text(block.prefix, `${field}[${index}].prefix`, 'one of the prefixes that are claimed', /\S/),
+      }),
     };
   });
 }

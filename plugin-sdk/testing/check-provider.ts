@@ -37,7 +37,7 @@ export function checkProvider(subject: Subject<'provider'>, options: ProviderOpt
   });
 }
 
-const schemes = ['header', 'query', 'sigv4', 'oauth2', 'none'];
+const schemes = ['header', 'query', 'sigv4', 'oauth2', 'first', 'none'];
 
 async function checkShape({ suite, provider, deployment: target }: ProviderBench): Promise<void> {
   await suite.check('translates at least one operation', () => {
@@ -50,11 +50,11 @@ async function checkShape({ suite, provider, deployment: target }: ProviderBench
   await suite.check('names an address and a way to authenticate, without a secret', () => {
     const origin = typeof provider.origin === 'function' ? provider.origin(target) : provider.origin;
     expect(
-      URL.canParse(origin) && /^https?:/.test(origin),
-      () => `origin is ${show(origin)}, expected a http or https address`,
+      origin === '' || (URL.canParse(origin) && /^https?:/.test(origin)),
+      () => `origin is ${show(origin)}, expected a http or https address, or '' where each deployment names its own`,
     );
-    const { username, password } = new URL(origin);
-    expect(username === '' && password === '', () => 'the address holds credentials');
+    const address = URL.parse(origin);
+    expect(!address?.username && !address?.password, () => 'the address holds credentials');
     const auth: Auth = typeof provider.auth === 'function' ? provider.auth(target) : provider.auth;
     expect(schemes.includes(auth?.scheme), () => `auth is ${show(auth)}, expected a scheme of ${schemes.join(', ')}`);
   });

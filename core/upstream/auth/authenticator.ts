@@ -13,6 +13,7 @@ import { type AwsSources, findCredentials, staticCredentials } from './aws-crede
 import { readProfile } from './aws-profile.ts';
 import { arnRegionOf, namedRegion } from './aws-region.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { firstGiven, keyInEnvironment, ownKey, variablesOf } from './first-given.ts';
 import { fetchToken } from './oauth2.ts';
 import { Renewable } from './renewable.ts';
 import { authenticationFailure, type CredentialLookup, reasonOf, textSetting } from './settings.ts';
@@ -71,11 +72,15 @@ export class Authenticator {
         return this.#applySignature(auth, target, credentials);
       case 'oauth2':
         return this.#applyToken(auth, target, credentials);
+      case 'first':
+        return this.apply(firstGiven(auth, credentials, this.#sources.environment), target, credentials);
     }
   }
 
   /** The vendor refused the credential used at this time: true when it was a fetched one, and the next request gets another. */
   invalidate(auth: Auth, credentials: CredentialLookup, usedAt: number): boolean {
+    if (auth.scheme === 'first')
+      return this.invalidate(firstGiven(auth, credentials, this.#sources.environment), credentials, usedAt);
     if (auth.scheme === 'oauth2') return this.#tokens.get(tokenKey(auth, credentials))?.invalidate(usedAt) ?? false;
     const held = auth.scheme === 'sigv4' ? this.#aws.get(credentials.id) : undefined;
     return held instanceof Renewable && held.invalidate(usedAt);
@@ -94,11 +99,14 @@ export class Authenticator {
   }
 
   #key(auth: HeaderAuth | QueryAuth, credentials: CredentialLookup): string | undefined {
-    if (credentials.apiKey !== undefined) return revealSecret(credentials.apiKey);
-    const fromEnvironment = auth.variable === undefined ? undefined : this.#sources.environment[auth.variable];
-    if (fromEnvironment || auth.optional === true) return fromEnvironment || undefined;
-    const hint = auth.variable === undefined ? '' : ` or the environment variable ${auth.variable}`;
-    throw authenticationFailure(credentials, `no API key. Expected api_key in its settings${hint}.`);
+    const key = ownKey(auth, credentials) ?? keyInEnvironment(auth, this.#sources.environment);
+    if (key !== undefined || auth.optional === true) return key;
+    const names = variablesOf(auth).join(' or ');
+    const hint = names === '' ? '' : ` or the environment variable ${names}`;
+    throw authenticationFailure(
+      credentials,
+      `no API key. Expected ${auth.keyParam ?? 'api_key'} in its settings${hint}.`,
+    );
   }
 
   #applyToken(auth: OAuth2Auth, target: AuthTarget, credentials: CredentialLookup): undefined | Promise<undefined> {
