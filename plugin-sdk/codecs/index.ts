@@ -1,6 +1,8 @@
 /** Shared dialects and codecs: what more than one plugin translates with. */
 export { anthropicMessagesCodec } from './anthropic/codec.ts';
 export { anthropicFailure } from './anthropic/failure.ts';
+export { modelVersion as claudeVersion } from './anthropic/names.ts';
+export { type Thinking as ClaudeThinking, writeThinking as writeClaudeThinking } from './anthropic/reasoning.ts';
 export type { AnthropicCodecOptions } from './anthropic/request.ts';
 export { readUsage as readAnthropicUsage } from './anthropic/usage.ts';
 export {
@@ -17,6 +19,7 @@ export {
 export { collectEvents, maxReplyLength, ReplyCollector, replyEvents } from './events.ts';
 export {
   malformed,
+  replyObject,
   retryAfterMs,
   safeMessage,
   statusCode,
@@ -33,3 +36,15 @@ export { decimalUsd, writeHeaders as replyHeaders } from './openai/headers.ts';
 export { readUsage as readOpenAiUsage, writeUsage as writeOpenAiUsage } from './openai/usage.ts';
 export { EventLines, EventSplitter, maxEventBytes } from './sse-split.ts';
 export { chatText, estimateTokens, messageText } from './text.ts';
+export {
+  defined,
+  filled,
+  isArray,
+  isFilled,
+  isNumber,
+  isObject,
+  isString,
+  type JsonObject,
+  parseJson,
+  readDataUri,
+} from './values.ts';
