@@ -27,7 +27,7 @@ export interface OpenAiCodecOptions {
   readonly query?: (deployment: Deployment) => Readonly<Record<string, string>> | undefined;
   readonly headers?: (deployment: Deployment) => Readonly<Record<string, string>> | undefined;
   /** False for a server that refuses `stream_options`; the caller's are taken out. */
-  readonly asksForUsage?: boolean;
+  readonly asksForUsage?: boolean | ((deployment: Deployment) => boolean);
   /** Parameters that the vendor does not take; all are passed on where this is absent. */
   readonly limits?: VendorLimits;
   /** The one name the vendor has for the output limit; both pass where this is absent. */
@@ -36,6 +36,13 @@ export interface OpenAiCodecOptions {
   readonly messages?: (messages: readonly JsonObject[], change: BodyChange) => readonly JsonObject[];
   /** True where the vendor refuses `thinking_blocks` and `reasoning_content` in the history; such reasoning is left out. */
   readonly refusesReasoning?: (deployment: Deployment) => boolean;
+  /** The model's name in the body; the deployment's when absent. */
+  readonly model?: (deployment: Deployment) => string;
+  /**
+   * The name by which OpenAI knows the model, whose rules for reasoning models then apply; the deployment's
+   * when absent. Undefined for a model or vendor of other rules.
+   */
+  readonly openAiName?: (deployment: Deployment) => string | undefined;
   /** Last changes to the body. An `undefined` member is taken out. */
   readonly change?: (fields: Fields, deployment: Deployment, drops: Drops) => JsonObject | undefined;
   /** False where replies differ so far from OpenAI's that they have to be read: then no bytes pass. */
@@ -60,13 +67,15 @@ interface Vendor {
 
 function vendorOf(options: OpenAiCodecOptions, defaultPath: string): Vendor {
   const { path = defaultPath, query, headers, asksForUsage = true } = options;
+  const { model: modelOf = ({ model }) => model, openAiName = ({ model }) => model } = options;
   return {
     path: (deployment) => (typeof path === 'string' ? path : path(deployment)),
     around: (deployment) => defined({ query: query?.(deployment), headers: headers?.(deployment) }),
     adapt(fields, deployment, stream) {
-      const { set, dropped } = adapt(fields, deployment);
-      if (fields.model !== deployment.model) set.model = deployment.model;
-      setStream(fields, set, stream, asksForUsage);
+      const { set, dropped } = adapt(fields, deployment, openAiName(deployment));
+      const model = modelOf(deployment);
+      if (fields.model !== model) set.model = model;
+      setStream(fields, set, stream, typeof asksForUsage === 'boolean' ? asksForUsage : asksForUsage(deployment));
       const drops = dropsFor(deployment);
       return {
         set: changed(options, { fields, set, deployment, drops }),

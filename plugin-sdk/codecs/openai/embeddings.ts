@@ -101,9 +101,9 @@ function readEmbeddingsReply(body: unknown): EmbeddingsReply {
 
 /** Embeddings with OpenAI or a server compatible with it. */
 export function openAiEmbeddingsCodec(
-  options: Pick<OpenAiCodecOptions, 'path' | 'query' | 'headers'> = {},
+  options: Pick<OpenAiCodecOptions, 'path' | 'query' | 'headers' | 'model'> = {},
 ): EmbeddingsCodec {
-  const { path = '/embeddings', query, headers } = options;
+  const { path = '/embeddings', query, headers, model: modelOf = ({ model }) => model } = options;
   const around = (deployment: Deployment) => ({
     path: typeof path === 'string' ? path : path(deployment),
     ...defined({ query: query?.(deployment), headers: headers?.(deployment) }),
@@ -111,11 +111,11 @@ export function openAiEmbeddingsCodec(
   return {
     dialect: embeddingsDialect,
     request({ deployment, input, dimensions, user, extra }) {
-      const named = defined({ model: deployment.model, input, dimensions, user });
+      const named = defined({ model: modelOf(deployment), input, dimensions, user });
       return { ...around(deployment), body: { ...extra, ...named, encoding_format: 'float' } };
     },
     reply: (body) => readEmbeddingsReply(body),
-    pass: ({ deployment }) => ({ ...around(deployment), set: { model: deployment.model } }),
+    pass: ({ deployment }) => ({ ...around(deployment), set: { model: modelOf(deployment) } }),
     relay: (context) => new OpenAiRelay(context, 'data'),
   };
 }

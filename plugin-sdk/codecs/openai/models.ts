@@ -22,16 +22,15 @@ export interface Adapted {
   readonly dropped: readonly string[];
 }
 
-/** Changes that a deployment's model and its drop settings ask for. */
-export function adapt(fields: Readonly<JsonObject>, deployment: Deployment): Adapted {
-  const { model, params } = deployment;
+/** Changes that a model of this name at OpenAI and the deployment's drop settings ask for. */
+export function adapt(fields: Readonly<JsonObject>, { params }: Deployment, model: string | undefined): Adapted {
   const set: JsonObject = {};
   const dropped: string[] = [];
   const drop = (name: string) => {
     set[name] = undefined;
     dropped.push(name);
   };
-  if (isReasoningModel(model)) {
+  if (model !== undefined && isReasoningModel(model)) {
     rename(fields, set);
     const { temperature } = fields;
     if (isNumber(temperature) && temperature !== 1 && fixedTemperature.test(baseName(model))) {

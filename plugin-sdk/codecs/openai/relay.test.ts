@@ -50,6 +50,95 @@ function run(pieces: readonly Uint8Array[], relay = new OpenAiRelay(context)): R
 const bytes = (text: string) => Buffer.from(text);
 const renamed = (text: string) => text.replaceAll('"model":"gpt-4o-2024-08-06"', '"model":"my-group"');
 
+describe('reasoning under its other name', () => {
+  const told = (delta: object) => run([bytes(`${chunk(delta)}${chunk({}, 'stop')}data: [DONE]\n\n`)]);
+  const first = (text: string) => JSON.parse(text.slice(6, text.indexOf('\n\n'))).choices[0].delta as unknown;
+
+  it.each<[string, object, object]>([
+    ['is told under the usual one', { reasoning: 'r' }, { reasoning_content: 'r' }],
+    [
+      'beside other members',
+      { role: 'assistant', reasoning: 'r', content: '' },
+      { role: 'assistant', reasoning_content: 'r', content: '' },
+    ],
+    [
+      'changes names with an empty member ahead of it',
+      { reasoning_content: null, reasoning: 'r' },
+      { reasoning: null, reasoning_content: 'r' },
+    ],
+    [
+      'changes names with an empty member behind it',
+      { reasoning: 'r', reasoning_content: '' },
+      { reasoning_content: 'r', reasoning: '' },
+    ],
+    [
+      'stays where both tell it',
+      { reasoning: 'r', reasoning_content: 'r' },
+      { reasoning: 'r', reasoning_content: 'r' },
+    ],
+    ['stays where it says nothing', { reasoning: null, content: 'c' }, { reasoning: null, content: 'c' }],
+    ['stays where it is no text', { reasoning: { a: 1 }, content: 'c' }, { reasoning: { a: 1 }, content: 'c' }],
+    [
+      'is not sought in tool calls',
+      { tool_calls: [{ index: 0, id: 'i', function: { name: 'f', arguments: '{"reasoning":"r"}' } }] },
+      { tool_calls: [{ index: 0, id: 'i', function: { name: 'f', arguments: '{"reasoning":"r"}' } }] },
+    ],
+  ])('%s', (_what, delta, expected) => {
+    const { text, relay } = told(delta);
+    expect(first(text)).toEqual(expected);
+    expect(text).toContain('"model":"my-group"');
+    expect(relay.isComplete).toBe(true);
+  });
+
+  it('counts as output once', () => {
+    expect(told({ reasoning: 'four' }).relay).toMatchObject({ hasContent: true, outputLength: 4 });
+    expect(told({ reasoning: null, reasoning_content: '' }).relay.hasContent).toBe(false);
+  });
+
+  it('is renamed in whole replies too, in each of several choices', () => {
+    const reply = {
+      model: 'm',
+      choices: [0, 1].map((index) => ({ index, message: { reasoning: `r${index}`, content: 'c' } })),
+    };
+    const text = Buffer.from(new OpenAiRelay(context).whole(bytes(JSON.stringify(reply)))).toString();
+    expect(JSON.parse(text)).toEqual({
+      model: 'my-group',
+      choices: [0, 1].map((index) => ({ index, message: { reasoning_content: `r${index}`, content: 'c' } })),
+    });
+  });
+
+  it('is renamed where the model stands behind it, and in an event of several lines', () => {
+    const late = '{"choices":[{"delta":{"reasoning":"r"}}],"model":"m"}';
+    const expected = '{"choices":[{"delta":{"reasoning_content":"r"}}],"model":"my-group"}';
+    const end = chunk({}, 'stop');
+    expect(run([bytes(`data: ${late}\n\n${end}`)]).text).toContain(`data: ${expected}\n\n`);
+    const lines = late.replace(',"model"', ',\ndata: "model"');
+    expect(run([bytes(`data: ${lines}\n\n${end}`)]).text).toContain(expected.replace(',"model"', ', "model"'));
+  });
+});
+
+describe('an opening chunk that tells what was found in the prompt', () => {
+  const found = '[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}}}]';
+  const ahead = `data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":${found}}\n\n`;
+
+  it('goes into the next one, which has the stream’s id, wherever the bytes are cut', () => {
+    const whole = bytes(ahead + stream);
+    const expected = renamed(stream).replace('data: {', `data: {"prompt_filter_results":${found},`);
+    for (let at = 1; at < whole.length; at++) {
+      const { text } = run([whole.subarray(0, at), whole.subarray(at)]);
+      if (text !== expected) expect(`${at}: ${text}`).toBe(expected);
+    }
+  });
+
+  it('is lost with a stream that ends behind it, and leaves other chunks without choices alone', () => {
+    const relay = new OpenAiRelay(context);
+    expect(relay.push(bytes(ahead))).toBeUndefined();
+    expect(() => relay.finish()).toThrow('closed the stream before');
+    const other = 'data: {"choices":[],"model":"my-group","note":1}\n\n';
+    expect(run([bytes(other + stream)]).text).toBe(renamed(other + stream));
+  });
+});
+
 describe('a relayed stream', () => {
   it('is the same bytes but for the model of every chunk', () => {
     expect(run([bytes(stream)]).text).toBe(renamed(stream));
@@ -107,7 +196,7 @@ describe('a relayed stream', () => {
   });
 
   it('keeps chunks without choices that tell no usage, and usage beside choices', () => {
-    const filter = `data: {${head},"choices":[],"prompt_filter_results":[{"prompt_index":0}]}\n\n`;
+    const filter = `data: {${head},"choices":[],"notes":[{"prompt_index":0}]}\n\n`;
     const running = `data: {${head},"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}\n\n`;
     const { text, relay } = run([bytes(`${filter}${running}data: [DONE]\n\n`)], new OpenAiRelay(hidden));
     expect(text).toBe(renamed(`${filter}${running}data: [DONE]\n\n`));

@@ -1,6 +1,9 @@
 /**
  * Bytes of this dialect on their way through: read along, and changed only in
- * the model's name and in the usage chunk of a client that did not ask for it.
+ * the model's name, in the name of the member that tells reasoning where it is
+ * not the usual one, and in the usage chunk of a client that did not ask for it.
+ * Azure opens streams with a chunk that has neither id nor choices and tells
+ * what was found in the prompt: that goes into the first chunk that has them.
  */
 import type { Usage } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
@@ -19,8 +22,18 @@ const done = Buffer.from('[DONE]');
 const doneEvent = Buffer.from('data: [DONE]\n\n');
 const dataPrefix = Buffer.from('data: ');
 const blankLine = Buffer.from('\n\n');
+const filtersPrefix = '"prompt_filter_results":';
 
-type Verdict = 'keep' | 'drop' | 'stop' | 'rename' | 'rewrite';
+type Verdict = 'keep' | 'drop' | 'stop' | 'edit' | 'rewrite';
+
+/** Bytes that take the place of others, by offset. */
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Buffer;
+}
+
+const memberNames = { reasoning: Buffer.from('reasoning'), reasoning_content: Buffer.from('reasoning_content') };
 
 export class OpenAiRelay implements Relay {
   hasContent = false;
@@ -39,6 +52,8 @@ export class OpenAiRelay implements Relay {
   #isWhole = false;
   #usageBytes: Buffer | undefined;
   #groqBytes: Buffer | undefined;
+  /** A member, with its comma, on its way from a chunk that was dropped to the next one. */
+  #held: Buffer | undefined;
 
   constructor(context: RelayContext, entries: EntriesName = 'choices') {
     this.#model = context.model === undefined ? undefined : Buffer.from(JSON.stringify(context.model));
@@ -68,8 +83,7 @@ export class OpenAiRelay implements Relay {
     if (scan.entries < 0) throw malformed(bytes.toString('utf8', 0, 300), `a JSON object with ${this.#entries}`);
     this.#note(bytes);
     this.#isWhole = true;
-    if (this.#keepsModel(bytes)) return body;
-    return Buffer.concat([bytes.subarray(0, scan.modelStart), this.#model!, bytes.subarray(scan.modelEnd)]);
+    return this.#isKept(bytes) ? body : Buffer.concat(this.#edited(bytes, 0, bytes.length));
   }
 
   push(chunk: Uint8Array): Uint8Array | undefined {
@@ -126,10 +140,12 @@ export class OpenAiRelay implements Relay {
         if (this.#isDone) break;
         continue;
       }
-      if (verdict === 'rename') {
-        cut(this.#scan.modelStart);
-        pieces.push(this.#model!);
-        from = this.#scan.modelEnd;
+      if (verdict === 'edit') {
+        for (const edit of this.#edits(bytes)) {
+          cut(edit.start);
+          pieces.push(edit.bytes);
+          from = edit.end;
+        }
         continue;
       }
       cut(start);
@@ -160,8 +176,12 @@ export class OpenAiRelay implements Relay {
     }
     this.#note(data);
     if (scan.entries === 0 && scan.usageEnd > 0 && !this.#includeUsage) return 'drop';
-    if (this.#keepsModel(data)) return 'keep';
-    return lines.joined === undefined ? 'rename' : 'rewrite';
+    if (scan.entries === 0 && scan.usageEnd === 0 && scan.filtersEnd > 0) {
+      this.#held = Buffer.from(`${filtersPrefix}${data.toString('utf8', scan.filtersStart, scan.filtersEnd)},`);
+      return 'drop';
+    }
+    if (this.#isKept(data)) return 'keep';
+    return lines.joined === undefined ? 'edit' : 'rewrite';
   }
 
   #broken(data: Buffer, from: number, to: number): Verdict {
@@ -184,6 +204,31 @@ export class OpenAiRelay implements Relay {
     if (finished.length > 0) this.#hasFinished = true;
   }
 
+  #isKept(data: Buffer): boolean {
+    return this.#scan.renames.length === 0 && this.#held === undefined && this.#keepsModel(data);
+  }
+
+  /** What the scan found to be changed, in order. */
+  #edits(data: Buffer): Edit[] {
+    const { modelStart, modelEnd, objectStart, renames } = this.#scan;
+    const edits: Edit[] = renames.map(({ start, end, to }) => ({ start, end, bytes: memberNames[to] }));
+    if (!this.#keepsModel(data)) edits.push({ start: modelStart, end: modelEnd, bytes: this.#model! });
+    if (this.#held !== undefined) edits.push({ start: objectStart, end: objectStart, bytes: this.#held });
+    this.#held = undefined;
+    return edits.sort((a, b) => a.start - b.start);
+  }
+
+  #edited(data: Buffer, start: number, end: number): Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    let from = start;
+    for (const edit of this.#edits(data)) {
+      pieces.push(data.subarray(from, edit.start), edit.bytes);
+      from = edit.end;
+    }
+    pieces.push(data.subarray(from, end));
+    return pieces;
+  }
+
   #keepsModel(data: Buffer): boolean {
     const { modelStart, modelEnd } = this.#scan;
     if (this.#model === undefined || modelEnd === 0) return true;
@@ -193,9 +238,8 @@ export class OpenAiRelay implements Relay {
 
   /** An event whose data took several lines, on one; line feeds inside JSON are spaces. */
   #rewritten(): Buffer {
-    const { modelStart, modelEnd } = this.#scan;
     const data = this.#lines.joined!;
-    const text = Buffer.concat([dataPrefix, data.subarray(0, modelStart), this.#model!, data.subarray(modelEnd)]);
+    const text = Buffer.concat([dataPrefix, ...this.#edited(data, 0, data.length)]);
     for (let at = 0; at < text.length; at++) if (text[at] === 10 || text[at] === 13) text[at] = 0x20;
     return Buffer.concat([text, blankLine]);
   }

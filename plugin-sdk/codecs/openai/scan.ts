@@ -25,6 +25,7 @@ const names = {
   choices: name('choices'),
   data: name('data'),
   groq: name('x_groq'),
+  filters: name('prompt_filter_results'),
   index: name('index'),
   delta: name('delta'),
   message: name('message'),
@@ -35,8 +36,11 @@ const names = {
   toolName: name('name'),
 };
 
-/** Members of a delta or message whose filled strings are output. */
-const outputStrings = ['content', 'reasoning_content', 'reasoning', 'refusal'].map(name);
+const reasoningContent = name('reasoning_content');
+const reasoningAlone = name('reasoning');
+
+/** Members of a delta or message whose filled strings are output, those that tell reasoning apart. */
+const outputStrings = ['content', 'refusal'].map(name);
 /** Members whose filled objects or arrays are output. */
 const outputValues = ['content', 'thinking_blocks', 'audio', 'function_call'].map(name);
 const toolCalls = name('tool_calls');
@@ -50,6 +54,20 @@ type Level = 0 | 1 | 2 | 3 | 4;
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** Another name for a member: the offsets of its present one, without quotes. */
+export interface Rename {
+  readonly start: number;
+  readonly end: number;
+  readonly to: 'reasoning' | 'reasoning_content';
+}
+
+/** A member that tells reasoning; `end` is 0 where there is none. */
+interface NamedMember {
+  start: number;
+  end: number;
+  isFilled: boolean;
+}
+
 /** Offsets are into the bytes given; an end of 0 says there is no such value, or that it is null. */
 export class ReplyScan {
   modelStart = 0;
@@ -58,6 +76,10 @@ export class ReplyScan {
   usageEnd = 0;
   groqStart = 0;
   groqEnd = 0;
+  filtersStart = 0;
+  filtersEnd = 0;
+  /** Behind the opening brace. */
+  objectStart = 0;
   errorEnd = 0;
   /** Choices, or entries of `data`; -1 when there is no such array. */
   entries = -1;
@@ -68,7 +90,11 @@ export class ReplyScan {
   readonly finished: number[] = [];
   /** Indices of the choices with output here. */
   readonly active: number[] = [];
+  /** Where reasoning stands in `reasoning`, as some vendors have it, in place of `reasoning_content`; in order. */
+  readonly renames: Rename[] = [];
 
+  readonly #told: NamedMember = { start: 0, end: 0, isFilled: false };
+  readonly #toldAlone: NamedMember = { start: 0, end: 0, isFilled: false };
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
@@ -79,9 +105,9 @@ export class ReplyScan {
 
   /** Scans one JSON object. False when it is not one, or is cut off. */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
-    this.modelEnd = this.usageEnd = this.groqEnd = this.errorEnd = 0;
+    this.modelEnd = this.usageEnd = this.groqEnd = this.filtersEnd = this.errorEnd = 0;
     this.entries = -1;
-    this.finished.length = this.active.length = 0;
+    this.finished.length = this.active.length = this.renames.length = 0;
     this.#isFinished = this.#isActive = false;
     this.hasOutput = false;
     this.outputLength = 0;
@@ -89,6 +115,7 @@ export class ReplyScan {
     this.#at = start;
     this.#end = end;
     this.#space();
+    this.objectStart = this.#at + 1;
     if (!this.#object(topLevel)) return false;
     this.#space();
     return this.#at === end;
@@ -172,12 +199,15 @@ export class ReplyScan {
     } else if (this.#is(names.groq, start, end)) {
       this.groqStart = valueStart;
       this.groqEnd = this.#at;
+    } else if (this.#is(names.filters, start, end)) {
+      this.filtersStart = valueStart;
+      this.filtersEnd = this.#at;
     }
     return true;
   }
 
   #choiceMember(start: number, end: number): boolean {
-    if (this.#is(names.delta, start, end) || this.#is(names.message, start, end)) return this.#nested(deltaLevel);
+    if (this.#is(names.delta, start, end) || this.#is(names.message, start, end)) return this.#delta();
     if (this.#is(names.text, start, end)) return this.#counted();
     const valueStart = this.#at;
     if (this.#is(names.index, start, end)) {
@@ -192,8 +222,36 @@ export class ReplyScan {
     return true;
   }
 
+  #delta(): boolean {
+    const told = this.#told;
+    const alone = this.#toldAlone;
+    told.end = alone.end = 0;
+    if (!this.#nested(deltaLevel)) return false;
+    if (alone.end === 0 || !alone.isFilled || (told.end > 0 && told.isFilled)) return true;
+    const { renames } = this;
+    renames.push({ start: alone.start, end: alone.end, to: 'reasoning_content' });
+    // An empty member of the name that is wanted gives it up: no object has two of one name.
+    if (told.end === 0) return true;
+    const other: Rename = { start: told.start, end: told.end, to: 'reasoning' };
+    if (told.start > alone.start) renames.push(other);
+    else renames.splice(-1, 0, other);
+    return true;
+  }
+
+  /** A member that tells reasoning, and where its name stands. */
+  #reasoning(member: NamedMember, start: number, end: number): boolean {
+    const valueStart = this.#at;
+    member.start = start;
+    member.end = end;
+    if (!this.#counted()) return false;
+    member.isFilled = this.#bytes[valueStart] === quote && this.#at - valueStart > 2;
+    return true;
+  }
+
   #deltaMember(start: number, end: number): boolean {
     const first = this.#bytes[this.#at];
+    if (this.#is(reasoningContent, start, end)) return this.#reasoning(this.#told, start, end);
+    if (this.#is(reasoningAlone, start, end)) return this.#reasoning(this.#toldAlone, start, end);
     if (this.#is(toolCalls, start, end)) return first === openBracket ? this.#array(callLevel) : this.#skip();
     if (first === quote && this.#isOneOf(outputStrings, start, end)) return this.#counted();
     if ((first === openBrace || first === openBracket) && this.#isOneOf(outputValues, start, end)) {

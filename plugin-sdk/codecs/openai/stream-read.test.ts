@@ -44,6 +44,21 @@ describe('a stream read', () => {
     ]);
   });
 
+  it('opens with the first chunk that has an id or choices, and what was told of the prompt ahead of it', () => {
+    const filters = [{ prompt_index: 0, content_filter_results: {} }];
+    const events = readChunks(
+      { id: '', object: '', model: '', choices: [], prompt_filter_results: filters },
+      chunk({ content: 'Hi' }, done),
+    );
+    expect(events[0]).toEqual({
+      type: 'start',
+      id: 'chatcmpl-1',
+      model: 'gpt-x',
+      envelope: { prompt_filter_results: filters },
+    });
+    expect(events).toHaveLength(3);
+  });
+
   it('tells apart choices that come mixed', () => {
     const events = readChunks(
       {

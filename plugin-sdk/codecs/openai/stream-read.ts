@@ -112,16 +112,22 @@ function continues(
 export function readChatEvents(): (frame: Frame) => readonly ChatEvent[] {
   const choices = new Map<number, ChoiceReader>();
   let streamId: string | undefined;
+  let ahead: JsonObject = {};
 
   return ({ event, data }) => {
     const chunk = readChunk(event, data);
     if (chunk === undefined) return [];
     const events: ChatEvent[] = [];
+    const found = isArray(chunk.choices) ? chunk.choices.filter(isObject) : [];
+    // Azure opens with a chunk about the prompt alone; what it tells belongs to the reply that follows.
+    if (streamId === undefined && found.length === 0 && !isFilled(chunk.id) && chunkUsage(chunk) === undefined) {
+      ahead = { ...ahead, ...chunk };
+      return [];
+    }
     if (streamId === undefined) {
       streamId = isFilled(chunk.id) ? chunk.id : '';
-      events.push(readStart(chunk));
+      events.push(readStart({ ...ahead, ...chunk }));
     }
-    const found = isArray(chunk.choices) ? chunk.choices.filter(isObject) : [];
     for (const choice of found) {
       const index = isNumber(choice.index) ? choice.index : 0;
       const reader = choices.get(index) ?? new ChoiceReader(index);
