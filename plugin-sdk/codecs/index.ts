@@ -27,6 +27,11 @@ export {
   type VendorError,
   vendorFailure,
 } from './failures.ts';
+export { geminiCodec } from './gemini/codec.ts';
+export { geminiEmbeddingsCodec } from './gemini/embeddings.ts';
+export { geminiFailure } from './gemini/failure.ts';
+export { modelVersion as geminiVersion } from './gemini/names.ts';
+export { type GeminiCodecOptions, type GeminiMethod, modelPath, pathSegment } from './gemini/request.ts';
 export { type BodyChange, type OpenAiCodecOptions, openAiChatCodec, openAiCompletionsCodec } from './openai/codec.ts';
 export { openAiChatDialect, openAiCompletionsDialect, openAiEmbeddingsDialect } from './openai/dialects.ts';
 export { openAiEmbeddingsCodec } from './openai/embeddings.ts';

@@ -1,5 +1,6 @@
 /** Recorded shapes of streamed and whole replies, by dialect, for suites that read them. */
 import type { Frame } from '../contract/wire.ts';
+import { geminiReplies, geminiStreams } from './gemini-streams.ts';
 
 /** Server-sent events as frames, for a text that is whole. */
 export function sseFrames(text: string): Frame[] {
@@ -121,6 +122,7 @@ const anthropicTools = named([
 export const streamsByDialect: Readonly<Record<string, readonly string[]>> = {
   'openai-chat': [openAiText, openAiTools],
   'anthropic-messages': [anthropicText, anthropicTools],
+  gemini: geminiStreams,
 };
 
 /** Whole replies, as JSON values. */
@@ -169,4 +171,5 @@ export const repliesByDialect: Readonly<Record<string, readonly object[]>> = {
       usage: { input_tokens: 8, output_tokens: 5 },
     },
   ],
+  gemini: geminiReplies,
 };

@@ -47,14 +47,15 @@ const shared =
 
 const masterKey = 'sk-master-of-the-suite';
 const noModels: Models = { list: () => [] };
-const { 'anthropic-messages': streams = [] } = testing.streamsByDialect;
-const { 'anthropic-messages': replies = [] } = testing.repliesByDialect;
+const { 'anthropic-messages': streams = [], gemini: geminiStreams = [] } = testing.streamsByDialect;
+const { 'anthropic-messages': replies = [], gemini: geminiReplies = [] } = testing.repliesByDialect;
 
 /** What a suite is told of a plugin, by its name; most need nothing. `folder` is empty and the plugin's own. */
 const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Readonly<Record<string, unknown>>>> = {
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),
   'provider-anthropic': () => ({ streams, replies }),
+  'provider-gemini': () => ({ streams: geminiStreams, replies: geminiReplies }),
   'store-sqlite': (folder) => ({ host: { dataFolder: folder } }),
 };
 

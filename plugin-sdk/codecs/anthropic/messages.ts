@@ -7,6 +7,7 @@
  */
 import type { Message, ReasoningBlock } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
+import { plainCallId } from '../signed-call.ts';
 import { defined, isObject, type JsonObject, parseJson } from '../values.ts';
 import { writeContent } from './content.ts';
 import { messagesDialect } from './names.ts';
@@ -51,7 +52,7 @@ function writeBlocks(message: Message, index: number): JsonObject[] {
     return [
       defined({
         type: 'tool_result',
-        tool_use_id: message.toolCallId ?? message.name ?? '',
+        tool_use_id: plainCallId(message.toolCallId ?? message.name ?? ''),
         content: content.length > 0 ? content : undefined,
         is_error: message.isError,
       }),
@@ -61,7 +62,7 @@ function writeBlocks(message: Message, index: number): JsonObject[] {
   const refusal = message.refusal ? [{ type: 'text', text: message.refusal }] : [];
   const calls = message.toolCalls?.map((call, at) => ({
     type: 'tool_use',
-    id: call.id,
+    id: plainCallId(call.id),
     name: call.name,
     input: readInput(call.arguments, `${path}.tool_calls[${at}].function.arguments`),
     ...(isObject(call.extra) && call.extra.cache_control !== undefined && { cache_control: call.extra.cache_control }),

@@ -1,0 +1,17 @@
+/** Codec for Gemini's generateContent, as the Gemini API and Vertex AI serve it. */
+import type { ChatCodec } from '../../contract/wire.ts';
+import { readReply } from './reply.ts';
+import { type GeminiCodecOptions, writeRequest } from './request.ts';
+import { readEvents } from './stream.ts';
+
+/** Chat with a model behind generateContent and streamGenerateContent. */
+export function geminiCodec(options: GeminiCodecOptions): ChatCodec {
+  return {
+    framing: 'sse',
+    request: (input) => writeRequest(input, options),
+    reply: (body, context) => readReply(body, context),
+    events: readEvents,
+    inlines: ['image', 'file'],
+    structured: () => 'native',
+  };
+}
