@@ -29,7 +29,7 @@ export function dropsFor({ params }: Deployment): Drops {
 const names = (value: unknown): readonly string[] => (isArray(value) ? value.filter(isString) : []);
 
 /** Wire names that `additional_drop_params` of the deployment leaves out always. */
-export const additionalDrops = ({ params }: Deployment): readonly string[] => names(params.additional_drop_params);
+const additionalDrops = ({ params }: Deployment): readonly string[] => names(params.additional_drop_params);
 
 const wireNames: Readonly<Record<string, keyof ChatRequest>> = {
   temperature: 'temperature',
@@ -125,6 +125,23 @@ export function lacking(
     if (!asksForNothing(name, fields[name])) drops.dropped.push(name);
   }
   return out;
+}
+
+/** A copy of a body's fields without what `additional_drop_params` names and what the vendor lacks, for bodies that are made whole at once. */
+export function takenFields(
+  fields: Readonly<JsonObject>,
+  limits: VendorLimits,
+  deployment: Deployment,
+): { readonly taken: JsonObject; readonly drops: Drops } {
+  const drops = dropsFor(deployment);
+  const taken: JsonObject = { ...fields };
+  for (const name of additionalDrops(deployment)) {
+    if (taken[name] === undefined) continue;
+    delete taken[name];
+    drops.dropped.push(name);
+  }
+  for (const name of lacking(taken, limits, { deployment, drops })) delete taken[name];
+  return { taken, drops };
 }
 
 const defaults: Readonly<Record<string, unknown>> = {

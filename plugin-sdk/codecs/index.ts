@@ -6,13 +6,12 @@ export { type Thinking as ClaudeThinking, writeThinking as writeClaudeThinking }
 export type { AnthropicCodecOptions } from './anthropic/request.ts';
 export { readUsage as readAnthropicUsage } from './anthropic/usage.ts';
 export {
-  additionalDrops,
-  asksForNothing,
   type Drops,
   dropsFor,
   lacking,
   openAiAsks,
   openAiHints,
+  takenFields,
   type VendorLimits,
   withoutDropped,
 } from './drops.ts';
@@ -27,17 +26,20 @@ export {
   type VendorError,
   vendorFailure,
 } from './failures.ts';
+export { fingerprint } from './fingerprint.ts';
 export { geminiCodec } from './gemini/codec.ts';
 export { geminiEmbeddingsCodec } from './gemini/embeddings.ts';
 export { geminiFailure } from './gemini/failure.ts';
 export { modelVersion as geminiVersion } from './gemini/names.ts';
 export { type GeminiCodecOptions, type GeminiMethod, modelPath, pathSegment } from './gemini/request.ts';
+export { writeChat as openAiChatBody } from './openai/chat-write.ts';
 export { type BodyChange, type OpenAiCodecOptions, openAiChatCodec, openAiCompletionsCodec } from './openai/codec.ts';
 export { openAiChatDialect, openAiCompletionsDialect, openAiEmbeddingsDialect } from './openai/dialects.ts';
-export { openAiEmbeddingsCodec } from './openai/embeddings.ts';
+export { openAiEmbeddingsCodec, textInputs } from './openai/embeddings.ts';
 export { writeFailure as openAiErrorEnvelope } from './openai/envelope.ts';
 export { openAiFailure } from './openai/failure.ts';
 export { decimalUsd, writeHeaders as replyHeaders } from './openai/headers.ts';
+export { imagePart, type MessageRules, messagesWith, type PartWriter, plainTools } from './openai/messages.ts';
 export { readUsage as readOpenAiUsage, writeUsage as writeOpenAiUsage } from './openai/usage.ts';
 export { EventLines, EventSplitter, maxEventBytes } from './sse-split.ts';
 export { chatText, estimateTokens, messageText } from './text.ts';
@@ -45,6 +47,7 @@ export {
   defined,
   filled,
   isArray,
+  isBoolean,
   isFilled,
   isNumber,
   isObject,

@@ -1,7 +1,9 @@
 /** Embeddings to and from the neutral form; vectors as numbers or as base64 of little-endian floats. */
 import type { EmbeddingsReply, EmbeddingsRequest } from '../../contract/chat.ts';
+import { RutterError } from '../../contract/errors.ts';
 import type { Deployment } from '../../contract/request.ts';
-import type { EmbeddingsCodec, Fields, WriteContext } from '../../contract/wire.ts';
+import type { EmbeddingsCodec, Fields, PassInput, RelayContext, WriteContext } from '../../contract/wire.ts';
+import { takenFields, type VendorLimits } from '../drops.ts';
 import { malformed, replyObject } from '../failures.ts';
 import {
   defined,
@@ -26,6 +28,19 @@ export function inputsOf(input: unknown): (string | number[])[] {
   if (isString(input)) return [input];
   if (!isArray(input)) return [];
   return input.every(isNumber) ? [input] : (input as (string | number[])[]);
+}
+
+/** The inputs of a vendor that embeds texts alone. */
+export function textInputs(input: unknown, vendor: string): string[] {
+  const found = inputsOf(input);
+  if (found.every(isString)) return found;
+  throw new RutterError(
+    'ERR_REQUEST_UNSUPPORTED_PARAMETER',
+    `input: found tokens, expected texts; ${vendor} embeds no tokens.`,
+    {
+      param: 'input',
+    },
+  );
 }
 
 export function readEmbeddings(fields: Fields): EmbeddingsRequest {
@@ -99,23 +114,44 @@ function readEmbeddingsReply(body: unknown): EmbeddingsReply {
   });
 }
 
+/** Of a vendor that takes whatever OpenAI does. */
+const everything: VendorLimits = { vendor: 'OpenAI', lacks: [] };
+
+type EmbeddingsOptions = Pick<
+  OpenAiCodecOptions,
+  'path' | 'query' | 'headers' | 'model' | 'limits' | 'change' | 'relays'
+>;
+
 /** Embeddings with OpenAI or a server compatible with it. */
-export function openAiEmbeddingsCodec(
-  options: Pick<OpenAiCodecOptions, 'path' | 'query' | 'headers' | 'model'> = {},
-): EmbeddingsCodec {
-  const { path = '/embeddings', query, headers, model: modelOf = ({ model }) => model } = options;
+export function openAiEmbeddingsCodec(options: EmbeddingsOptions = {}): EmbeddingsCodec {
+  const { path = '/embeddings', query, headers, limits = everything, change, relays } = options;
+  const { model: modelOf = ({ model }) => model } = options;
   const around = (deployment: Deployment) => ({
     path: typeof path === 'string' ? path : path(deployment),
     ...defined({ query: query?.(deployment), headers: headers?.(deployment) }),
   });
+  const adapted = (fields: Fields, deployment: Deployment) => {
+    const { taken, drops } = takenFields(fields, limits, deployment);
+    const set: JsonObject = { model: modelOf(deployment) };
+    for (const name in fields) if (taken[name] === undefined) set[name] = undefined;
+    const changed: JsonObject = { ...set, ...change?.({ ...fields, ...set }, deployment, drops) };
+    return { set: changed, ...(drops.dropped.length > 0 && { dropped: drops.dropped }) };
+  };
   return {
     dialect: embeddingsDialect,
     request({ deployment, input, dimensions, user, extra }) {
-      const named = defined({ model: modelOf(deployment), input, dimensions, user });
-      return { ...around(deployment), body: { ...extra, ...named, encoding_format: 'float' } };
+      const fields: JsonObject = { ...extra, ...defined({ input, dimensions, user }), encoding_format: 'float' };
+      const { set, ...dropped } = adapted(fields, deployment);
+      return { ...around(deployment), body: defined({ ...fields, ...set }), ...dropped };
     },
     reply: (body) => readEmbeddingsReply(body),
-    pass: ({ deployment }) => ({ ...around(deployment), set: { model: modelOf(deployment) } }),
-    relay: (context) => new OpenAiRelay(context, 'data'),
+    ...(relays !== false && {
+      pass({ deployment, fields }: PassInput) {
+        const { set, ...dropped } = adapted(fields, deployment);
+        const remove = Object.keys(set).filter((name) => set[name] === undefined);
+        return { ...around(deployment), set: defined(set), ...(remove.length > 0 && { remove }), ...dropped };
+      },
+      relay: (context: RelayContext) => new OpenAiRelay(context, 'data'),
+    }),
   };
 }
