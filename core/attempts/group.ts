@@ -4,10 +4,11 @@
  */
 import { type ChatRequest, RutterError, type Usage } from '@rutter/plugin-sdk';
 import { estimatedTokens, totalTokens } from '../pipeline/cost.ts';
-import type { Selector } from '../pipeline/hooks.ts';
 import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import type { Served } from '../pipeline/served.ts';
+import type { Charge } from './charges.ts';
+import { chosen } from './choose.ts';
 import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
 import { errorClass } from './errors.ts';
 import { credentials, startTransfer } from './start.ts';
@@ -41,12 +42,12 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
       // A retry that finds nobody healthy reports what went wrong, not that nobody is left.
       throw last ?? error;
     }
-    const choice = choose(call, group, targets, tried, options.among);
-    const target = choice instanceof Promise ? await choice : choice;
+    const choice = chosen(call, group, { targets, tried, among: options.among });
+    const { target, charge } = choice instanceof Promise ? await choice.catch(orLast(last)) : choice;
     call.maxRetries =
       target.settings.numRetries ?? call.controls.numRetries ?? call.path.configuration.router.numRetries;
     try {
-      return await tryTarget(call, target, { change: options.change });
+      return await tryTarget(call, target, { change: options.change, charge });
     } catch (thrown) {
       const error = RutterError.from(thrown);
       last = error;
@@ -62,51 +63,11 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
   }
 }
 
-/** A promise only where a strategy prepares features. */
-function choose(
-  call: ModelCall,
-  group: Group,
-  targets: readonly Target[],
-  tried: ReadonlySet<Target> | undefined,
-  among: readonly Target[] | undefined,
-): Target | Promise<Target> {
-  const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
-  if (allowed.length === 0)
-    throw new RutterError(
-      'ERR_ROUTE_NO_DEPLOYMENT',
-      `None of the chosen candidates of ${group.name} is free and healthy.`,
-    );
-  const fresh = tried ? allowed.filter((target) => !tried.has(target)) : allowed;
-  const open = fresh.length > 0 ? fresh : allowed;
-  if (among) {
-    call.route = 'chosen by the strategy itself';
-    return open[0] as Target;
-  }
-  const selector = call.path.selector(group);
-  if (open.length > 1 && selector.preparers.length > 0) return preparedSelect(call, selector, open);
-  return select(call, selector, open);
-}
-
-function select(call: ModelCall, selector: Selector, open: readonly Target[]): Target {
-  const { ranking, reason } = selector.select(call.facts, open);
-  call.route = reason;
-  return ranking[0] as Target;
-}
-
-async function preparedSelect(call: ModelCall, selector: Selector, open: readonly Target[]): Promise<Target> {
-  for (const instance of selector.preparers) await prepared(call, instance);
-  return select(call, selector, open);
-}
-
-async function prepared(
-  call: ModelCall,
-  instance: Parameters<ModelCall['path']['services']['onFault']>[0],
-): Promise<void> {
-  try {
-    await (instance.value as { prepare?(context: unknown): unknown }).prepare?.(call.facts);
-  } catch (error) {
-    call.path.services.onFault(instance, error);
-  }
+/** A retry that finds nobody reports what went wrong, not that nobody is left. */
+function orLast(last: RutterError | undefined): (error: unknown) => never {
+  return (error) => {
+    throw last ?? error;
+  };
 }
 
 const isFree = (call: ModelCall, target: Target) => !call.path.cooldowns.isCooling(target);
@@ -170,11 +131,12 @@ function policyRetries(call: ModelCall, group: Group, error: RutterError): numbe
 
 interface Try {
   readonly change: Partial<ChatRequest> | undefined;
+  readonly charge: Charge | undefined;
   /** The second try of one deployment, with another credential than was refused. */
   readonly isRenewed?: boolean;
 }
 
-async function tryTarget(call: ModelCall, target: Target, { change, isRenewed = false }: Try): Promise<Served> {
+async function tryTarget(call: ModelCall, target: Target, { change, charge, isRenewed = false }: Try): Promise<Served> {
   const { hooks, cooldowns } = call.path;
   // In the tick of the decision: the next request must see this one.
   target.live.began();
@@ -186,6 +148,7 @@ async function tryTarget(call: ModelCall, target: Target, { change, isRenewed = 
       if (stood) {
         attempt.endedMs = call.elapsed();
         target.live.ended();
+        charge?.settle(undefined, false);
         call.servedBy = target;
         return stood;
       }
@@ -193,7 +156,7 @@ async function tryTarget(call: ModelCall, target: Target, { change, isRenewed = 
     const started = await startTransfer(call, target, change);
     transfer = started.transfer;
     const stop = listenForAbort(call, transfer);
-    whenOver(call, target, attempt, transfer, stop);
+    whenOver(call, { target, attempt, transfer, charge, stop });
     await transfer.ready;
     attempt.status = transfer.status;
     attempt.firstTokenMs = call.elapsed();
@@ -217,8 +180,9 @@ async function tryTarget(call: ModelCall, target: Target, { change, isRenewed = 
       !call.form?.isStarted
     ) {
       call.retries++;
-      return tryTarget(call, target, { change, isRenewed: true });
+      return tryTarget(call, target, { change, charge, isRenewed: true });
     }
+    charge?.settle(undefined, transfer !== undefined);
     if (!call.facts.aborted) cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group));
     throw error;
   }
@@ -249,13 +213,15 @@ function listenForAbort(call: ModelCall, transfer: Transfer): () => void {
   return () => call.onAbort.delete(abort);
 }
 
-function whenOver(
-  call: ModelCall,
-  target: Target,
-  attempt: RunningAttempt,
-  transfer: Transfer,
-  stop: () => void,
-): void {
+interface Watching {
+  readonly target: Target;
+  readonly attempt: RunningAttempt;
+  readonly transfer: Transfer;
+  readonly charge: Charge | undefined;
+  readonly stop: () => void;
+}
+
+function whenOver(call: ModelCall, { target, attempt, transfer, charge, stop }: Watching): void {
   transfer.whenOver(() => {
     stop();
     target.live.ended();
@@ -264,8 +230,10 @@ function whenOver(
     if (error && transfer.firstContentAt > 0) attempt.error = { code: error.code, message: error.message };
     if (error && transfer.hasBegun && !call.facts.aborted)
       call.path.cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group), true);
+    // One that failed ahead of any content is settled by whoever tried it: there may be a second try.
     if (transfer.firstContentAt === 0 && !call.facts.aborted) return;
     const usage = usageOf(call, transfer, error !== undefined);
+    charge?.settle(usage, true);
     if (!usage) return;
     call.account(usage, target);
     if (error) return;

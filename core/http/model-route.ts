@@ -78,7 +78,7 @@ async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<Mode
   facts.operation = dialect.operation;
   facts.tags = read.controls.tags ?? facts.tags;
   const call = new ModelCall({ facts, path, dialect, body, read });
-  facts.useFeatures(() => path.features(facts, () => call.text()));
+  facts.useFeatures(() => path.features(facts, call));
   return call;
 }
 

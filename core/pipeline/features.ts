@@ -4,6 +4,8 @@
  */
 import type { Embedder, FeatureRegistry, FeatureValues, RequestContext } from '@rutter/plugin-sdk';
 import type { PluginInstance } from '../plugins/types.ts';
+import { estimatedTokens } from './cost.ts';
+import type { ModelCall } from './model-call.ts';
 import type { Held } from './path.ts';
 
 type Compute = Parameters<FeatureRegistry['define']>[1];
@@ -50,13 +52,30 @@ export interface FeatureParts {
   readonly instances: readonly PluginInstance[];
   readonly embedder: Held<Embedder> | undefined;
   readonly context: RequestContext;
-  readonly text: () => string;
+  readonly call: ModelCall;
   onFault(instance: PluginInstance, error: unknown): void;
 }
 
 type Value = number | Float32Array;
 
-/** `embedding` comes from the embedder; every other name from whoever defined it. */
+function outputLimit(call: ModelCall): number | undefined {
+  if (!call.wire.chat) return undefined;
+  try {
+    return call.chat().maxOutputTokens;
+  } catch {
+    // Not for a strategy to say what is wrong with the request.
+    return undefined;
+  }
+}
+
+/** What the kernel knows of every request, without waiting for anything. */
+const known: Readonly<Record<string, (call: ModelCall) => number | undefined>> = {
+  'input-tokens': (call) => estimatedTokens(call.text().length),
+  'output-limit': outputLimit,
+  stream: (call) => Number(call.stream),
+};
+
+/** `embedding` comes from the embedder; what the kernel does not know, from whoever defined it. */
 export function featureValues(parts: FeatureParts): FeatureValues {
   const values = new Map<string, Value>();
   const running = new Map<string, Promise<Value | undefined>>();
@@ -73,8 +92,15 @@ export function featureValues(parts: FeatureParts): FeatureValues {
     }
   };
   return {
-    get: (name) => values.get(name),
+    get(name) {
+      const value = values.get(name);
+      if (value !== undefined || !Object.hasOwn(known, name)) return value;
+      const found = known[name]?.(parts.call);
+      if (found !== undefined) values.set(name, found);
+      return found;
+    },
     want(name) {
+      if (Object.hasOwn(known, name)) return Promise.resolve(this.get(name));
       let promise = running.get(name);
       if (!promise) {
         promise = compute(name);
@@ -89,14 +115,18 @@ function finder(parts: FeatureParts, name: string) {
   const defined = parts.definitions.find(parts.instances, name);
   if (defined) {
     const { definition, instance } = defined;
-    return { instance, timeoutMs: definition.timeoutMs, run: () => definition.compute(parts.context, parts.text()) };
+    return {
+      instance,
+      timeoutMs: definition.timeoutMs,
+      run: () => definition.compute(parts.context, parts.call.text()),
+    };
   }
   const { embedder } = parts;
   if (name !== 'embedding' || !embedder) return undefined;
   return {
     instance: embedder.instance,
     timeoutMs: 1000,
-    run: async () => (await embedder.value.embed([parts.text()]))[0],
+    run: async () => (await embedder.value.embed([parts.call.text()]))[0],
   };
 }
 

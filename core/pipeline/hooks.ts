@@ -8,6 +8,7 @@ import { onBehalfOf } from '../plugins/build-fault.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 import type { ModelCall } from './model-call.ts';
 import type { Target } from './models.ts';
+import type { Held } from './path.ts';
 import type { Served } from './served.ts';
 
 export interface Hooks {
@@ -61,11 +62,17 @@ export class Selector {
   readonly strategies: readonly PluginInstance<'strategy'>[];
   readonly orchestrator: PluginInstance<'strategy'> | undefined;
   readonly preparers: readonly PluginInstance<'strategy'>[];
+  /** Those with limits of their own. */
+  readonly chargers: readonly Held<Strategy>[];
 
   constructor(strategies: readonly PluginInstance<'strategy'>[], hooks: Hooks, onFault: OnFault) {
     this.strategies = strategies;
     this.orchestrator = strategies.find(({ value }) => (value as Strategy).orchestrate !== undefined);
     this.preparers = strategies.filter(({ value }) => (value as Strategy).prepare !== undefined);
+    this.chargers = strategies.flatMap((instance) => {
+      const value = instance.value as Strategy;
+      return value.charge ? [{ instance, value }] : [];
+    });
     // One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it.
     this.#hooks = Array.from({ length: strategies.length + 1 }, (_, from) => {
       const hook = new SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>(

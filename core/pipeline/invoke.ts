@@ -47,7 +47,7 @@ export async function invoke(
   });
   facts.operation = 'chat';
   facts.group = asked.group.name;
-  facts.useFeatures(() => path.features(facts, () => call.text()));
+  facts.useFeatures(() => path.features(facts, call));
   const leave = () => call.abort(RutterError.from(parent.signal.reason, 'ERR_REQUEST_ABORTED'));
   parent.signal.addEventListener('abort', leave, { once: true });
   try {

@@ -11,7 +11,6 @@ import {
   type Dialect,
   type EmbeddingsRequest,
   type Operation,
-  type Reservation,
   RutterError,
   type Usage,
 } from '@rutter/plugin-sdk';
@@ -20,6 +19,7 @@ import type { JsonBody } from '../http/json-body.ts';
 import { Rostered } from '../live/roster.ts';
 import { addUsage, nanoCost, picoCost } from './cost.ts';
 import type { Facts } from './facts.ts';
+import type { HeldReservation } from './held-reservation.ts';
 import type { LoopBudget } from './loop-budget.ts';
 import type { Target } from './models.ts';
 import type { RequestPath } from './path.ts';
@@ -80,8 +80,7 @@ export class ModelCall extends Rostered implements Call {
   vendorHeaders: Readonly<Record<string, string>> = {};
   /** Checks that run beside the call; the reply waits for them. */
   readonly beside: Promise<unknown>[] = [];
-  reservation: { readonly id: string; readonly reservations: readonly Reservation[] } | undefined;
-  heartbeat: NodeJS.Timeout | undefined;
+  reservation: HeldReservation | undefined;
   #change: Partial<ChatRequest> | undefined;
   #chat: ChatRequest | undefined;
   #text: string | undefined;

@@ -29,6 +29,7 @@ import type { Authenticator } from '../upstream/auth/authenticator.ts';
 import type { Upstream } from '../upstream/exchange.ts';
 import { type FeatureDefinitions, featureValues } from './features.ts';
 import { createHooks, type Hooks, Selector } from './hooks.ts';
+import type { ModelCall } from './model-call.ts';
 import { type Group, ModelTable } from './models.ts';
 import { tapPreRoute } from './pre-route.ts';
 
@@ -82,6 +83,7 @@ export class RequestPath {
   readonly streamGuards: readonly Held<Guard>[];
   readonly filters: readonly Held<Guard>[];
   readonly reservers: readonly Held<Guard>[];
+  readonly chargers: readonly Held<Guard>[];
   readonly caches: readonly Held<Cache>[];
   readonly observers: readonly Held<Observer>[];
   readonly wraps: readonly Held<Facets>[];
@@ -118,6 +120,7 @@ export class RequestPath {
     this.streamGuards = this.guards.filter(({ value }) => value.events);
     this.filters = this.guards.filter(({ value }) => value.filter);
     this.reservers = this.guards.filter(({ value }) => value.reserve);
+    this.chargers = this.guards.filter(({ value }) => value.charge);
     this.caches = part<Cache>(instances, 'cache', () => undefined);
     this.observers = part(instances, 'observer', ({ observer }) => observer);
     this.wraps = instances.filter(({ value }) => value.wrap).map((instance) => ({ instance, value: instance.value }));
@@ -156,7 +159,7 @@ export class RequestPath {
   }
 
   /** The strategies of a group: those named `for` it ahead of the general ones. */
-  selector(group: Group): Selector {
+  selector(group: Pick<Group, 'name'>): Selector {
     let selector = this.#selectors.get(group.name);
     if (!selector) {
       if (this.#selectors.size >= 2000) this.#selectors.clear();
@@ -168,14 +171,14 @@ export class RequestPath {
     return selector;
   }
 
-  features(context: RequestContext, text: () => string): FeatureValues {
+  features(context: RequestContext, call: ModelCall): FeatureValues {
     return featureValues({
       definitions: this.services.features,
       instances: this.instances,
       embedder: this.embedder,
       onFault: this.services.onFault,
       context,
-      text,
+      call,
     });
   }
 }

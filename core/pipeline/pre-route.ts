@@ -5,6 +5,7 @@
 import { type Guard, type Reservation, RutterError } from '@rutter/plugin-sdk';
 import { totalTokens } from './cost.ts';
 import { callGroupNames } from './group-names.ts';
+import { HeldReservation } from './held-reservation.ts';
 import type { ModelCall } from './model-call.ts';
 import type { Held, RequestPath } from './path.ts';
 import type { Served } from './served.ts';
@@ -113,8 +114,7 @@ async function reserve(
     throw new RutterError('ERR_KERNEL_INTERNAL', 'Limits need a state service and none is part of this composition.');
   const result = await within(guardTimeoutMs, 'state', path.state.reserve(wanted));
   if (result.granted) {
-    call.reservation = { id: result.id, reservations: wanted };
-    if (wanted.some(({ measure }) => measure === 'parallel')) keepAlive(path, call);
+    call.reservation = new HeldReservation(path.state, result.id, wanted);
     return undefined;
   }
   const refused = wanted[result.index] as Reservation;
@@ -132,31 +132,14 @@ async function reserve(
   );
 }
 
-/** Slots of a long request are renewed three times within their life. */
-function keepAlive(path: RequestPath, call: ModelCall): void {
-  const { reservation } = call;
-  if (!reservation || !path.state) return;
-  const shortest = Math.min(
-    ...reservation.reservations.filter(({ measure }) => measure === 'parallel').map(({ windowMs }) => windowMs),
-  );
-  const { state } = path;
-  call.heartbeat = setInterval(
-    () => void state.heartbeat(reservation.id).catch(() => {}),
-    Math.max(1000, shortest / 3),
-  );
-  call.heartbeat.unref();
-}
-
 /** Settles what was reserved, exactly once, whatever became of the call. */
-export function settleReservation(path: RequestPath, call: ModelCall): Promise<void> | undefined {
-  const { reservation } = call;
-  if (!reservation || !path.state) return undefined;
-  call.reservation = undefined;
-  clearInterval(call.heartbeat);
-  const tokens = call.usage && !call.cacheHit ? totalTokens(call.usage) : 0;
-  const nano = call.costNanoUsd() ?? 0;
-  const actual = reservation.reservations.map(({ measure, amount }) =>
-    measure === 'requests' ? amount : measure === 'tokens' ? tokens : measure === 'nano-usd' ? nano : 0,
+export function settleReservation(call: ModelCall, onError: (error: unknown) => void): void {
+  call.reservation?.settle(
+    {
+      isSent: true,
+      tokens: call.usage && !call.cacheHit ? totalTokens(call.usage) : 0,
+      nanoUsd: call.costNanoUsd() ?? 0,
+    },
+    onError,
   );
-  return path.state.settle(reservation.id, actual);
 }

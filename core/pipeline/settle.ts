@@ -39,8 +39,7 @@ export function settle(call: ModelCall, end: Ending): Outcome {
     error: end.error,
   };
   if (path.store) writeLedger(path.store, outcome);
-  const settled = settleReservation(path, call);
-  settled?.catch((error: unknown) =>
+  settleReservation(call, (error) =>
     path.services.onFault(path.instances.find(({ manifest }) => manifest.kind === 'state') as never, error),
   );
   if (path.hooks.settled.isUsed()) path.hooks.settled.call(outcome);

@@ -13,7 +13,7 @@ import type {
   Principal,
   RequestContext,
 } from './request.ts';
-import type { Embedder, Migration, Reservation, Services, Source, State, Store } from './services.ts';
+import type { Embedder, Migration, Reservation, ReserveResult, Services, Source, State, Store } from './services.ts';
 import type { Auth, ChatCodec, Dialect, EmbeddingsCodec, FailureReader, RawCodec } from './wire.ts';
 
 /** Permission names a route may ask for. `public` needs no credential. */
@@ -180,7 +180,23 @@ export interface StreamGuard {
   end(): readonly ChatEvent[];
 }
 
-export interface Guard {
+/**
+ * Limits of single deployments. The kernel charges them in one step, all or none, when a candidate has been chosen and
+ * ahead of its call, and settles them exactly once with what that call used, whatever becomes of it.
+ */
+export interface Charging {
+  /** In the tick of the choice. A candidate whose limits are refused is left out, and another one chosen. */
+  charge?(context: RequestContext, candidate: Candidate): readonly Reservation[];
+  /**
+   * What became of what `charge` returned, the same array: `granted` with what remains of each limit; refused by the
+   * limit at `index`; or undefined where nothing was charged because another's limit refused, or the state was away.
+   */
+  charged?(candidate: Candidate, reservations: readonly Reservation[], result: ReserveResult | undefined): void;
+  /** What was used in the end, in place of each amount. Called once for what was granted. */
+  discharged?(candidate: Candidate, reservations: readonly Reservation[], actual: readonly number[]): void;
+}
+
+export interface Guard extends Charging {
   readonly mode?: GuardMode;
   /** Who asks. Undefined leaves it to the next guard; throw ERR_REQUEST_UNAUTHENTICATED to refuse. */
   identify?(
@@ -219,7 +235,7 @@ export type Invoke = (
   change?: Partial<ChatRequest>,
 ) => Promise<CallResult>;
 
-export interface Strategy {
+export interface Strategy extends Charging {
   /** Before `select`: asks `context.features.want(…)` for what `select` reads. */
   prepare?(context: RequestContext): Promise<void> | void;
   select(context: RequestContext, candidates: readonly Candidate[]): Ranking;

@@ -67,6 +67,8 @@ export interface LiveNumbers {
   /** Requests and tokens counted in the current minute. */
   readonly requestsThisMinute: number;
   readonly tokensThisMinute: number;
+  /** End of its last cooldown, in milliseconds since the epoch; 0 for none yet. A candidate's has passed: it is back. */
+  readonly cooledUntil: number;
 }
 
 /** A deployment eligible now. Candidates arrive in configured order. */
@@ -108,7 +110,12 @@ export interface Credential extends Secret {
   startsWith(prefix: string): boolean;
 }
 
-/** Computed once per request and shared by all who ask; numbers or vectors, by name. */
+/**
+ * Computed once per request and shared by all who ask; numbers or vectors, by name.
+ *
+ * The kernel's own can be had at once: `input-tokens` (estimated), `output-limit` (the most tokens the caller wants;
+ * undefined where none are named) and `stream` (1 or 0).
+ */
 export interface FeatureValues {
   /** A value that has already been computed. */
   get(name: string): number | Float32Array | undefined;

@@ -37,6 +37,7 @@ export function liveNumbers(change: Partial<LiveNumbers> = {}): LiveNumbers {
     errorRate: 0,
     requestsThisMinute: 0,
     tokensThisMinute: 0,
+    cooledUntil: 0,
     ...change,
   };
 }

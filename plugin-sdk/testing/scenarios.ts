@@ -21,6 +21,7 @@ export function generatedCandidates(seed: number): Candidate[] {
       errorRate: random(),
       requestsThisMinute: upTo(100),
       tokensThisMinute: upTo(50_000),
+      cooledUntil: upTo(2),
     };
     return candidate(
       `deployment-${index}`,
@@ -50,6 +51,7 @@ const extremeLive: readonly Partial<LiveNumbers>[] = [
     errorRate: 1,
     requestsThisMinute: huge,
     tokensThisMinute: huge,
+    cooledUntil: huge,
   },
   { samples: 1, latencyMs: Number.MIN_VALUE, firstTokenMs: Number.MIN_VALUE },
   { samples: 1, latencyMs: 1e308, firstTokenMs: 1e308 },

@@ -5,6 +5,7 @@
  * break it, and without one no deployment is favoured for standing first.
  */
 import { type Candidate, definePlugin } from '@rutter/plugin-sdk';
+import { shuffle } from '@rutter/plugin-sdk/routing';
 
 export default definePlugin({
   kind: 'strategy',
@@ -24,12 +25,3 @@ export default definePlugin({
     };
   },
 });
-
-/** In place (Fisher and Yates): every order is equally likely. */
-function shuffle(candidates: Candidate[], random: () => number): Candidate[] {
-  for (let last = candidates.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [candidates[last], candidates[other]] = [candidates[other] as Candidate, candidates[last] as Candidate];
-  }
-  return candidates;
-}

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { root } from '../support/index.ts';
 
 const table = readFileSync(join(root, 'core/docs/router-rules.md'), 'utf8');
-const files = readdirSync(import.meta.dirname).filter((name) => /^router-.*\.test\.ts$/.test(name));
+const files = readdirSync(import.meta.dirname).filter((name) => /^(router|strategy)-.*\.test\.ts$/.test(name));
 
 const titles = files
   .filter((name) => name !== 'router-rules.test.ts')

@@ -1,0 +1,101 @@
+/**
+ * Whom of the eligible to call: the strategies rank, and the limits of
+ * whoever comes first are charged; refused, the next best is chosen.
+ */
+import { RutterError } from '@rutter/plugin-sdk';
+import type { Selector } from '../pipeline/hooks.ts';
+import type { ModelCall } from '../pipeline/model-call.ts';
+import type { Group, Target } from '../pipeline/models.ts';
+import { allRefused, Charge, charge, type Refusal } from './charges.ts';
+
+export interface Choice {
+  readonly target: Target;
+  readonly charge: Charge | undefined;
+}
+
+export interface Choosing {
+  readonly targets: readonly Target[];
+  /** Have failed in this request: they come after those that have not. */
+  readonly tried: ReadonlySet<Target> | undefined;
+  /** Candidates an inner call chose itself; selection is left out. */
+  readonly among: readonly Target[] | undefined;
+}
+
+/** Whom to call, its limits charged. A promise only where features are prepared or limits charged. */
+export function chosen(call: ModelCall, group: Group, choosing: Choosing): Choice | Promise<Choice> {
+  const target = choose(call, group, choosing);
+  if (target instanceof Promise) return target.then((found) => charged(call, group, choosing, found));
+  return charged(call, group, choosing, target);
+}
+
+function charged(call: ModelCall, group: Group, choosing: Choosing, target: Target): Choice | Promise<Choice> {
+  const charging = charge(call, target);
+  return charging === undefined
+    ? { target, charge: undefined }
+    : withinLimits(call, group, choosing, { target, charging });
+}
+
+/** Goes on to the next best while the limits of whoever is chosen refuse. */
+async function withinLimits(
+  call: ModelCall,
+  group: Group,
+  choosing: Choosing,
+  first: { readonly target: Target; readonly charging: NonNullable<ReturnType<typeof charge>> },
+): Promise<Choice> {
+  const refusals: Refusal[] = [];
+  let left = choosing.targets;
+  let { target } = first;
+  let charging: ReturnType<typeof charge> = first.charging;
+  for (;;) {
+    const answer = await charging;
+    if (answer === undefined || answer instanceof Charge) return { target, charge: answer };
+    refusals.push(answer);
+    const refused = target;
+    left = left.filter((one) => one !== refused);
+    const { among } = choosing;
+    if (left.length === 0 || among?.every((one) => !left.includes(one))) throw allRefused(group.name, refusals);
+    target = await choose(call, group, { ...choosing, targets: left });
+    charging = charge(call, target);
+  }
+}
+
+/** A promise only where a strategy prepares features. */
+function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosing): Target | Promise<Target> {
+  const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
+  if (allowed.length === 0)
+    throw new RutterError(
+      'ERR_ROUTE_NO_DEPLOYMENT',
+      `None of the chosen candidates of ${group.name} is free and healthy.`,
+    );
+  const fresh = tried ? allowed.filter((target) => !tried.has(target)) : allowed;
+  const open = fresh.length > 0 ? fresh : allowed;
+  if (among) {
+    call.route = 'chosen by the strategy itself';
+    return open[0] as Target;
+  }
+  const selector = call.path.selector(group);
+  if (open.length > 1 && selector.preparers.length > 0) return preparedSelect(call, selector, open);
+  return select(call, selector, open);
+}
+
+function select(call: ModelCall, selector: Selector, open: readonly Target[]): Target {
+  const { ranking, reason } = selector.select(call.facts, open);
+  call.route = reason;
+  return ranking[0] as Target;
+}
+
+async function preparedSelect(call: ModelCall, selector: Selector, open: readonly Target[]): Promise<Target> {
+  for (const instance of selector.preparers) await prepared(call, instance);
+  return select(call, selector, open);
+}
+
+async function prepared(
+  call: ModelCall,
+  instance: Parameters<ModelCall['path']['services']['onFault']>[0],
+): Promise<void> {
+  try {
+    await (instance.value as { prepare?(context: unknown): unknown }).prepare?.(call.facts);
+  } catch (error) {
+    call.path.services.onFault(instance, error);
+  }
+}

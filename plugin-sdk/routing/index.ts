@@ -1,0 +1,5 @@
+/** What strategies share: limits of deployments, slow starts, expected replies, fair orders. */
+export { type DeploymentLimits, type DeploymentLimitsOptions, deploymentLimits } from './limits.ts';
+export { type ExpectedReplies, expectedReplies } from './replies.ts';
+export { shuffle } from './shuffle.ts';
+export { type SlowStart, slowStart } from './slow-start.ts';
