@@ -4,7 +4,12 @@ import { openAiDeployment, startGateway } from '../support/index.ts';
 import { ask, askOften, fleet, tally } from './router-support.ts';
 
 const v = await fleet('reader', 'writer', 'unknown', 'dear', 'limited');
-const priced = (group: string, seat: typeof v.dear, prices: readonly [number, number] | undefined, more: object = {}) =>
+const priced = (
+  group: string,
+  seat: typeof v.dear,
+  prices: readonly [number, number] | undefined,
+  more: Readonly<Record<string, unknown>> = {},
+) =>
   openAiDeployment(
     group,
     seat,
@@ -32,7 +37,8 @@ describe('cost-based-routing', () => {
   });
 
   it('sends a short prompt with a long reply to whoever writes cheaply', async () => {
-    for (const seat of [v.reader, v.writer, v.dear]) seat.plays({ usage: { prompt_tokens: 2, completion_tokens: 400 } });
+    for (const seat of [v.reader, v.writer, v.dear])
+      seat.plays({ usage: { prompt_tokens: 2, completion_tokens: 400 } });
     // It learns how long their replies have become.
     await askOften(gateway, 'mix', 40);
     expect(tally(await askOften(gateway, 'mix', 40))).toEqual({ writer: 40 });

@@ -4,7 +4,7 @@ import { openAiDeployment, startGateway, until } from '../support/index.ts';
 import { ask, askOften, fleet, tally } from './router-support.ts';
 
 const v = await fleet('fast', 'near', 'slow', 'old', 'fresh', 'steady', 'back', 'whole', 'prompt');
-const deployment = (group: string, seat: typeof v.fast, params: object = {}) =>
+const deployment = (group: string, seat: typeof v.fast, params: Readonly<Record<string, unknown>> = {}) =>
   openAiDeployment(group, seat, params, { id: `${group}-${seat.name}` });
 const settings = (args: object) => ({
   routing_strategy: 'latency-based-routing',

@@ -5,7 +5,7 @@ import { openAiDeployment, startGateway } from '../support/index.ts';
 import { ask, askOften, fleet, leave, tally } from './router-support.ts';
 
 const v = await fleet('a', 'b', 'c', 'd', 'rpm1', 'rpm2', 'tpm', 'given', 'failing', 'spare', 'left', 'shared', 'late');
-const seats = (group: string, list: readonly (typeof v.a)[], params: object = {}) =>
+const seats = (group: string, list: readonly (typeof v.a)[], params: Readonly<Record<string, unknown>> = {}) =>
   list.map((seat) => openAiDeployment(group, seat, { cooldown_time: 0, ...params }, { id: `${group}-${seat.name}` }));
 
 const models = [
