@@ -153,7 +153,8 @@ async function tryTarget(call: ModelCall, target: Target, { change, charge, isRe
         return stood;
       }
     }
-    const started = await startTransfer(call, target, change);
+    const starting = startTransfer(call, target, change);
+    const started = starting instanceof Promise ? await starting : starting;
     transfer = started.transfer;
     const stop = listenForAbort(call, transfer);
     whenOver(call, { target, attempt, transfer, charge, stop });

@@ -7,6 +7,20 @@ import type { DeploymentSettings } from '../config/types.ts';
 import { credentialHeaders } from '../http/credentials.ts';
 import { revealSecret } from '../upstream/secret.ts';
 
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'set-cookie',
+  'content-length',
+  'content-encoding',
+]);
+
 const mask = '[redacted]';
 /** Shorter values stand in ordinary words. */
 const shortest = 8;
@@ -42,15 +56,14 @@ export class Scrubber {
     });
   }
 
-  /** Without the headers that repeat a secret. */
+  /** What a vendor's headers may tell: without those of the connection (RFC 9110 §7.6.1), cookies, and what repeats a secret. */
   headers(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-    let kept: Record<string, string> | undefined;
+    const kept: Record<string, string> = {};
     for (const name in headers) {
-      if (!this.#isIn(headers[name] as string)) continue;
-      kept ??= { ...headers };
-      delete kept[name];
+      const value = headers[name] as string;
+      if (!hopByHop.has(name) && !this.#isIn(value)) kept[name] = value;
     }
-    return kept ?? headers;
+    return kept;
   }
 }
 

@@ -48,27 +48,55 @@ interface Prepared {
 /** Of a stream; whole replies have a lower bound, see transfer.ts. */
 const streamBytes = 1024 * 1024 * 1024;
 
-export async function startTransfer(
+/** A promise only where the body must be written in turns, or a token fetched. */
+export function startTransfer(
   call: ModelCall,
   target: Target,
   change: Partial<ChatRequest> | undefined,
-): Promise<Started> {
+): Started | Promise<Started> {
   const prepared = prepare(call, target, change);
   if (prepared.dropped.length > 0) call.dropped.push(...prepared.dropped);
-  const written = prepared.body;
-  const body = written instanceof Promise ? await written : written;
+  const { body } = prepared;
+  return body instanceof Promise
+    ? body.then((written) => signAndSend(call, target, prepared, written))
+    : signAndSend(call, target, prepared, body);
+}
+
+type Body = Buffer | string | AsyncIterable<Uint8Array>;
+
+function signAndSend(call: ModelCall, target: Target, prepared: Prepared, body: Body): Started | Promise<Started> {
   const url = address(target, prepared);
+  const { method } = prepared;
   const headers = upstreamHeaders(call, target, prepared);
   const signable = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
+  const request = { url, method, headers, body };
   const signed = call.path.services.authenticator.apply(
     target.auth,
-    { url, method: prepared.method, headers, body: signable },
+    { url, method, headers, body: signable },
     credentials(target),
   );
-  const signedUrl = (signed instanceof Promise ? await signed : signed) ?? url;
+  if (!(signed instanceof Promise)) {
+    if (signed !== undefined) request.url = signed;
+    return sendPrepared(call, target, prepared, request);
+  }
+  return signed.then((signedUrl) => sendPrepared(call, target, prepared, { ...request, url: signedUrl ?? url }));
+}
+
+interface Outgoing {
+  url: string;
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body: Body;
+}
+
+function sendPrepared(call: ModelCall, target: Target, prepared: Prepared, request: Outgoing): Started {
+  const { relay, framing, reader, decode } = prepared.plan;
   const transfer = new Transfer(
     {
-      ...prepared.plan,
+      relay,
+      framing,
+      reader,
+      decode,
       stream: prepared.stream,
       failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders),
       timers: timers(call, target),
@@ -76,7 +104,7 @@ export async function startTransfer(
     },
     call.path.services.watchdog,
   );
-  send(call, target, { url: signedUrl, method: prepared.method, headers, body }, transfer);
+  send(call, target, request, transfer);
   return { transfer, form: prepared.form };
 }
 
@@ -111,17 +139,7 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-function send(
-  call: ModelCall,
-  target: Target,
-  request: {
-    url: string;
-    method: string;
-    headers: Record<string, string>;
-    body: Buffer | string | AsyncIterable<Uint8Array>;
-  },
-  transfer: Transfer,
-): void {
+function send(call: ModelCall, target: Target, request: Outgoing, transfer: Transfer): void {
   if (target.provider.respond) {
     const { body } = request;
     if (typeof body !== 'string' && !(body instanceof Uint8Array))
@@ -130,8 +148,14 @@ function send(
     return;
   }
   const { kernel } = call.path.configuration;
+  const { url, method, headers, body } = request;
   const exchange = call.path.services.upstream.exchange(
-    { ...request, connectTimeoutMs: kernel.connectTimeoutMs, maxReplyBytes: streamBytes, guarded: false },
+    {
+      ...{ url, method, headers, body },
+      connectTimeoutMs: kernel.connectTimeoutMs,
+      maxReplyBytes: streamBytes,
+      guarded: false,
+    },
     transfer,
   );
   transfer.attach(exchange);

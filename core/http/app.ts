@@ -48,6 +48,9 @@ export function createApp(options: AppOptions): { readonly app: Koa; readonly ad
     ctx.respond = false;
     return handle(options, admission, ctx.req, ctx.res);
   });
+  // Koa's own would watch the response and answer in the context's stead; nothing is left to it here.
+  const answering = { handleRequest: (context: Koa.Context, run: (context: Koa.Context) => unknown) => run(context) };
+  Object.assign(app, answering);
   app.silent = true;
   return { app, admission };
 }
@@ -151,7 +154,7 @@ interface Exchange {
   readonly query: Readonly<Record<string, string>> | undefined;
 }
 
-async function dispatch(options: AppOptions, exchange: Exchange): Promise<void> {
+function dispatch(options: AppOptions, exchange: Exchange): Promise<unknown> {
   const { request, response, facts, path, found, query = {} } = exchange;
   const { route, owner, params } = found;
   if (route.mode === 'upgrade')
@@ -161,6 +164,6 @@ async function dispatch(options: AppOptions, exchange: Exchange): Promise<void> 
   if (route.mode !== 'model') return servePlainRoute({ request, response, facts, path, route, owner, params, query });
   const key = facts.rawHeader('idempotency-key');
   const run = () => serveModelRoute({ request, response, facts, path, route, params, log: options.log });
-  if (key === undefined) await run();
-  else await options.idempotency.serve(key, { request, response, facts, path, limits: bodyLimits(path, route) }, run);
+  if (key === undefined) return run();
+  return options.idempotency.serve(key, { request, response, facts, path, limits: bodyLimits(path, route) }, run);
 }

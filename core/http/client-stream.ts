@@ -6,8 +6,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Watchdog, Watched } from '../attempts/watchdog.ts';
 import { Rostered } from '../live/roster.ts';
+import { writeHead } from './write-head.ts';
 
 const ping = ': ping\n\n';
+const streamHeaders = [
+  ...['content-type', 'text/event-stream; charset=utf-8'],
+  ...['cache-control', 'no-cache'],
+  ...['x-accel-buffering', 'no'],
+];
 
 export interface ClientStreamOptions {
   readonly watchdog: Watchdog;
@@ -16,7 +22,7 @@ export interface ClientStreamOptions {
   /** How long a client may take nothing at all once it alone is waited for; then it is let go. */
   readonly stalledMs: number;
   /** Headers as far as they are known when the head goes out. */
-  headers(): Record<string, string>;
+  headers(): readonly string[];
   /** Whether the vendor has sent all it will, or its time is up. */
   isOver(): boolean;
 }
@@ -56,12 +62,7 @@ export class ClientStream extends Rostered implements Watched {
   /** Sends the head, once. */
   begin(): void {
     if (this.#response.headersSent || this.#isEnded) return;
-    this.#response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache',
-      'x-accel-buffering': 'no',
-      ...this.#options.headers(),
-    });
+    writeHead(this.#response, 200, [...streamHeaders, ...this.#options.headers()]);
   }
 
   /** False when the client reads slowly: wait for `whenDrained`. */

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { RutterError } from '@rutter/plugin-sdk';
 import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
+import { headerRecord, writeHead } from './write-head.ts';
 
 const hidden = 'Something went wrong inside the gateway; the log has it under this request id.';
 
@@ -35,17 +36,18 @@ export function sendError(
   error: RutterError,
   requestId: string,
   body: unknown = openAiErrorEnvelope(exposed(error)),
-  more: Record<string, string> = {},
+  more: readonly string[] = [],
 ): void {
   if (response.headersSent || response.destroyed) {
     response.end();
     return;
   }
   const text = JSON.stringify(body);
-  response.writeHead(error.status, {
-    ...more,
+  const headers = {
+    ...headerRecord(more),
     ...errorHeaders(error, requestId),
     'content-length': String(Buffer.byteLength(text)),
-  });
+  };
+  writeHead(response, error.status, Object.entries(headers).flat());
   response.end(text);
 }

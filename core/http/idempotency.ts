@@ -14,6 +14,7 @@ import type { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { type BodyLimits, readBody } from './read-body.ts';
 import { type RecordedReply, recordReply } from './recorded-reply.ts';
+import { writeHead } from './write-head.ts';
 
 interface Recorded {
   readonly expiresAt: number;
@@ -112,7 +113,11 @@ async function repeat(known: Recorded, { request, response, facts, limits }: Exc
   if (!known.reply)
     throw conflict('The request with this Idempotency-Key was answered; its reply was too large to keep.');
   const { status, headers, body } = known.reply;
-  response.writeHead(status, { ...headers, 'x-request-id': facts.id, 'idempotent-replayed': 'true' });
+  writeHead(
+    response,
+    status,
+    Object.entries({ ...headers, 'x-request-id': facts.id, 'idempotent-replayed': 'true' }).flat(),
+  );
   response.end(body);
 }
 

@@ -39,8 +39,8 @@ export class JsonScan {
   readonly longStrings: LongString[] = [];
   #at = 0;
   #depth = 0;
-  /** Bit per level up to 100 would not fit a number: one byte a level, 1 for an object. */
-  readonly #levels = new Uint8Array(maxDepth + 1);
+  /** Whether each open level is an object. */
+  readonly #levels: boolean[] = [];
   #key: string | undefined;
   #keyStart = 0;
   #valueStart = -1;
@@ -116,12 +116,12 @@ export class JsonScan {
     if (this.#depth === 0 && !isObject) throw invalid('The body is a JSON array; expected an object.');
     if (this.#depth === 1) this.#mark();
     if (this.#depth === maxDepth) throw tooDeep(this.#at);
-    this.#levels[++this.#depth] = isObject ? 1 : 0;
+    this.#levels[++this.#depth] = isObject;
     this.#at++;
   }
 
   #close(isObject: boolean): void {
-    if (this.#depth === 0 || (this.#levels[this.#depth] === 1) !== isObject)
+    if (this.#depth === 0 || this.#levels[this.#depth] !== isObject)
       throw invalid(`Unbalanced bracket in the JSON body at byte ${this.#at}.`);
     if (this.#depth === 1) this.#endField(this.#at);
     this.#depth--;

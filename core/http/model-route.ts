@@ -34,7 +34,7 @@ export interface ModelExchange {
 export async function serveModelRoute(exchange: ModelExchange): Promise<boolean> {
   const { response, facts, path, route } = exchange;
   const dialect = path.dialects.get(route.dialect);
-  let call: ModelCall | undefined;
+  let call: ModelCall;
   try {
     if (!dialect)
       throw new RutterError(
@@ -49,7 +49,12 @@ export async function serveModelRoute(exchange: ModelExchange): Promise<boolean>
     discardRest(exchange.request, path.configuration.kernel.bodyTimeoutMs);
     return false;
   }
-  return runCall(call, exchange);
+  const run = new CallRun(call, response);
+  const sent = await run.sent();
+  tellFault(exchange, sent.error);
+  const over = run.over();
+  if (over) await over;
+  return settle(call, ending(call, sent, response)).ending === 'complete';
 }
 
 /** A fault of ours shows a caller nothing but its id: the log has the rest. */
@@ -58,9 +63,9 @@ function tellFault({ facts, log }: ModelExchange, error: RutterError | undefined
 }
 
 /** What a route's body may be, by its own bound or the configured one. */
-export function bodyLimits({ configuration: { kernel } }: RequestPath, route: ModelRoute): BodyLimits {
+export function bodyLimits({ configuration: { kernel }, services }: RequestPath, route: ModelRoute): BodyLimits {
   const most = route.encoding === 'multipart' ? kernel.maxMultipartBytes : kernel.maxRequestBytes;
-  return { maxBytes: route.maxBodyBytes ?? most, timeoutMs: kernel.bodyTimeoutMs };
+  return { maxBytes: route.maxBodyBytes ?? most, timeoutMs: kernel.bodyTimeoutMs, watchdog: services.watchdog };
 }
 
 async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<ModelCall> {
@@ -112,44 +117,80 @@ async function readFormCall(
   }
 }
 
-/** Serves a call that has been read, sends what comes and settles it; true for a complete reply. */
-async function runCall(call: ModelCall, exchange: ModelExchange): Promise<boolean> {
-  const { response } = exchange;
-  const { path } = call;
-  const { keepAliveMs, bodyTimeoutMs } = path.configuration.kernel;
-  let served: Served | undefined;
-  const stream = call.stream
-    ? new ClientStream(response, {
+/** A call that has been read, until everything of it has been sent. */
+class CallRun {
+  readonly #call: ModelCall;
+  readonly #response: ServerResponse;
+  readonly #stream: ClientStream | undefined;
+  #served: Served | undefined;
+  #onClosed: (() => void) | undefined;
+
+  constructor(call: ModelCall, response: ServerResponse) {
+    this.#call = call;
+    this.#response = response;
+    const { path } = call;
+    const { keepAliveMs, bodyTimeoutMs } = path.configuration.kernel;
+    if (call.stream)
+      this.#stream = new ClientStream(response, {
         watchdog: path.services.watchdog,
         keepAliveMs,
         stalledMs: bodyTimeoutMs,
         headers: () => replyHeaders(call, call.vendorHeaders),
-        isOver: () => call.facts.aborted !== undefined || (served !== undefined && isAllThere(served)),
-      })
-    : undefined;
-  const onClose = () => {
-    if (!response.writableFinished) clientLeft(call);
-  };
-  response.once('close', onClose);
-  path.active.add(call);
-  let sent: Sent;
-  try {
-    const asked = resolve(call);
-    served = await serve(call, asked);
-    if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
-    sent = stream ? await sendStream(call, served, stream) : await sendWhole(call, served, response);
-  } catch (error) {
-    sent = { error: RutterError.from(error) };
-    fail(call, sent.error as RutterError, response, stream);
+        isOver: () => call.facts.aborted !== undefined || (this.#served !== undefined && isAllThere(this.#served)),
+      });
+    response.once('close', () => {
+      if (!response.writableFinished) clientLeft(call);
+      this.#onClosed?.();
+    });
+    path.active.add(call);
   }
-  tellFault(exchange, sent.error);
-  clearTimeout(call.loop?.timer);
-  stream?.close();
-  await call.form?.close();
-  await closed(response, bodyTimeoutMs);
-  path.active.delete(call);
-  call.closeAll();
-  return settle(call, ending(call, sent, response)).ending === 'complete';
+
+  /** Serves it and sends what comes; never rejects. */
+  async sent(): Promise<Sent> {
+    const call = this.#call;
+    const response = this.#response;
+    const stream = this.#stream;
+    try {
+      const served = await serve(call, resolve(call));
+      this.#served = served;
+      if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
+      const sending = stream ? sendStream(call, served, stream) : sendWhole(call, served, response);
+      return sending instanceof Promise ? await sending : sending;
+    } catch (error) {
+      const failure = RutterError.from(error);
+      fail(call, failure, response, stream);
+      return { error: failure };
+    }
+  }
+
+  /** Lets go of everything; a promise where the socket, or a form, is still being waited for. */
+  over(): Promise<void> | undefined {
+    const call = this.#call;
+    clearTimeout(call.loop?.timer);
+    this.#stream?.close();
+    const waiting = call.form ? call.form.close().then(() => this.#closed()) : this.#closed();
+    if (waiting) return waiting.then(() => this.#end());
+    this.#end();
+    return undefined;
+  }
+
+  #end(): void {
+    const call = this.#call;
+    call.path.active.delete(call);
+    call.closeAll();
+  }
+
+  /** Resolves when the socket has taken everything or is gone; a client that takes nothing for a body's time is let go. */
+  #closed(): Promise<void> | undefined {
+    const response = this.#response;
+    if (response.closed || response.destroyed) return undefined;
+    // Nearly always everything has been taken by now: only then is a timer worth its price.
+    if (response.writableLength > 0)
+      response.setTimeout(this.#call.path.configuration.kernel.bodyTimeoutMs, () => response.destroy());
+    return new Promise((done) => {
+      this.#onClosed = done;
+    });
+  }
 }
 
 /** Whether nothing more will come of it, so that only the client is waited for. */
@@ -206,12 +247,4 @@ function fail(call: ModelCall, error: RutterError, response: ServerResponse, str
     return;
   }
   sendError(response, error, call.facts.id, call.wire.failure(shown), failureHeaders(call));
-}
-
-/** Resolves when the socket has taken everything or is gone; a client that takes nothing for `stalledMs` is let go. */
-function closed(response: ServerResponse, stalledMs: number): Promise<void> | undefined {
-  if (response.closed || response.destroyed) return undefined;
-  // Nearly always everything has been taken by now: only then is a timer worth its price.
-  if (response.writableLength > 0) response.setTimeout(stalledMs, () => response.destroy());
-  return new Promise((resolve) => response.once('close', resolve));
 }

@@ -56,9 +56,10 @@ export async function servePlainRoute(exchange: PlainExchange): Promise<void> {
 
 async function routeRequest(exchange: PlainExchange): Promise<RouteRequest> {
   const { request, facts, path, route, params, query } = exchange;
+  const { watchdog } = path.services;
   const { kernel } = path.configuration;
   const maxBytes = route.maxBodyBytes ?? (route.mode === 'json' ? kernel.maxRequestBytes : kernel.maxMultipartBytes);
-  const limits = { maxBytes, timeoutMs: kernel.bodyTimeoutMs };
+  const limits = { maxBytes, timeoutMs: kernel.bodyTimeoutMs, watchdog };
   const common = { method: facts.method, path: facts.path, params, query, headers: facts.headers, context: facts };
   if (route.mode !== 'json') return { ...common, body: streamBody(request, limits), json: undefined };
   if (request.method === 'GET' || request.method === 'HEAD') return { ...common, body: once(none), json: undefined };

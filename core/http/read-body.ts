@@ -1,38 +1,82 @@
 /** Reads a request body, whole or as it comes, within a size and a time. */
 import type { IncomingMessage } from 'node:http';
 import { RutterError } from '@rutter/plugin-sdk';
+import type { Watchdog, Watched } from '../attempts/watchdog.ts';
+import { Rostered } from '../live/roster.ts';
 import { ArrivingBytes } from './join-bytes.ts';
 
 export interface BodyLimits {
   readonly maxBytes: number;
   readonly timeoutMs: number;
+  readonly watchdog: Watchdog;
 }
 
 /** Rejects at once with ERR_REQUEST_TOO_LARGE where the length that was announced says enough. */
 export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const declared = declaredBytes(request);
   if (declared > limits.maxBytes) return Promise.reject(tooLarge(declared, limits.maxBytes));
-  return new Promise((resolve, reject) => {
-    const body = new ArrivingBytes(declared);
-    const late = () =>
-      finish(tooSlow(`The body did not arrive within ${limits.timeoutMs} ms; ${body.length} bytes came.`));
-    const timer = setTimeout(late, limits.timeoutMs);
-    const onData = (chunk: Buffer) => {
-      const length = body.length + chunk.length;
-      if (length > limits.maxBytes) finish(tooLarge(length, limits.maxBytes));
-      else body.push(chunk);
-    };
-    const onEnd = () => finish(undefined);
+  return new Promise((resolve, reject) => new BodyReader(request, limits, { declared, resolve, reject }));
+}
+
+interface Reading {
+  readonly declared: number;
+  resolve(body: Buffer): void;
+  reject(error: RutterError): void;
+}
+
+/** Its listeners stay behind: they die with the request, and taking them away would cost more than they do. */
+class BodyReader extends Rostered implements Watched {
+  readonly #limits: BodyLimits;
+  readonly #reading: Reading;
+  readonly #body: ArrivingBytes;
+  readonly #dueAt: number;
+  #isOver = false;
+
+  constructor(request: IncomingMessage, limits: BodyLimits, reading: Reading) {
+    super();
+    this.#limits = limits;
+    this.#reading = reading;
+    this.#body = new ArrivingBytes(reading.declared);
+    this.#dueAt = performance.now() + limits.timeoutMs;
     const onGone = () =>
-      finish(new RutterError('ERR_REQUEST_ABORTED', 'The client left before its body was complete.'));
-    const finish = (error: RutterError | undefined) => {
-      clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('error', onGone).off('aborted', onGone);
-      if (error) reject(error);
-      else resolve(body.take());
-    };
-    request.on('data', onData).on('end', onEnd).on('error', onGone).on('aborted', onGone);
-  });
+      this.#fail(new RutterError('ERR_REQUEST_ABORTED', 'The client left before its body was complete.'));
+    request
+      .on('data', (chunk: Buffer) => this.#take(chunk))
+      .on('end', () => this.#end())
+      .on('error', onGone)
+      .on('aborted', onGone);
+    limits.watchdog.add(this);
+  }
+
+  check(now: number): void {
+    if (now < this.#dueAt) return;
+    const { timeoutMs } = this.#limits;
+    this.#fail(tooSlow(`The body did not arrive within ${timeoutMs} ms; ${this.#body.length} bytes came.`));
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#isOver) return;
+    const length = this.#body.length + chunk.length;
+    if (length > this.#limits.maxBytes) this.#fail(tooLarge(length, this.#limits.maxBytes));
+    else this.#body.push(chunk);
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#over();
+    this.#reading.resolve(this.#body.take());
+  }
+
+  #fail(error: RutterError): void {
+    if (this.#isOver) return;
+    this.#over();
+    this.#reading.reject(error);
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#limits.watchdog.remove(this);
+  }
 }
 
 const declaredBytes = (request: IncomingMessage) => Number(request.headers['content-length'] ?? 0);

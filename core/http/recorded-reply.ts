@@ -1,5 +1,6 @@
 /** A reply as it went out, kept to be sent once more. */
 import type { ServerResponse } from 'node:http';
+import { headerRecord } from './write-head.ts';
 
 export interface RecordedReply {
   readonly status: number;
@@ -23,10 +24,10 @@ export function recordReply(response: ServerResponse): () => RecordedReply | und
     else parts.length = 0;
   };
   const { write, end, writeHead } = response;
-  response.writeHead = ((status: number, own: Record<string, string>) => {
-    headers = own;
+  response.writeHead = ((status: number, own: string[]) => {
+    headers = headerRecord(own);
     return writeHead.call(response, status, own);
-  }) as ServerResponse['writeHead'];
+  }) as unknown as ServerResponse['writeHead'];
   response.write = ((chunk: unknown, ...rest: never[]) => {
     keep(chunk, rest[0]);
     return write.call(response, chunk, ...(rest as [never]));

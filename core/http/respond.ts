@@ -23,6 +23,7 @@ import { routeInWords } from '../pipeline/settle.ts';
 import type { ClientStream } from './client-stream.ts';
 import { exposed } from './envelope.ts';
 import { GuardedEvents } from './guarded-events.ts';
+import { writeHead } from './write-head.ts';
 
 /** How the sending ended, for the outcome. */
 export interface Sent {
@@ -59,42 +60,20 @@ function summarise(
   };
 }
 
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'set-cookie',
-  'content-length',
-  'content-encoding',
-]);
-
-/** What a vendor's headers may tell a client (RFC 9110 §7.6.1). */
-function endToEnd(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name in headers) if (!hopByHop.has(name)) kept[name] = headers[name] as string;
-  return kept;
-}
-
 /** The dialect's headers and those that every reply of ours carries. */
-export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): Record<string, string> {
-  return withOwn(call, call.wire.headers?.(summarise(call, endToEnd(vendorHeaders))));
+export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): string[] {
+  return withOwn(call, call.wire.headers?.(summarise(call, vendorHeaders)));
 }
 
 /** The same of a call that ends in an error: they tell of the attempt it failed by. */
-export function failureHeaders(call: ModelCall): Record<string, string> {
+export function failureHeaders(call: ModelCall): string[] {
   const { target, headers = {} } = call.servedBy ? {} : (call.failedBy ?? {});
-  return withOwn(call, call.wire.headers?.(summarise(call, endToEnd(headers), target)));
+  return withOwn(call, call.wire.headers?.(summarise(call, headers, target)));
 }
 
-function withOwn(call: ModelCall, headers: Record<string, string> = {}): Record<string, string> {
-  headers['x-request-id'] = call.facts.id;
-  if (call.dropped.length > 0)
-    headers['x-rutter-translation'] = `dropped ${[...new Set(call.dropped)].join(', ')}`.replace(/[^\x20-\x7e]/g, '?');
+function withOwn(call: ModelCall, headers: string[] = []): string[] {
+  headers.push('x-request-id', call.facts.id);
+  if (call.dropped.length > 0) headers.push('x-rutter-translation', `dropped ${[...new Set(call.dropped)].join(', ')}`);
   return headers;
 }
 
@@ -111,16 +90,21 @@ function writeContext(call: ModelCall): WriteContext {
 /** Larger replies are sent as they are: copying them would cost more than a write. */
 const mostTogether = 64 * 1024;
 
-/** A whole reply. */
-export async function sendWhole(call: ModelCall, served: Served, response: ServerResponse): Promise<Sent> {
-  if (served.kind === 'transfer' && served.form === 'bytes') {
-    const { transfer } = served;
-    const body = transfer.body ?? Buffer.alloc(0);
-    const headers = replyHeaders(call, transfer.headers);
-    headers['content-type'] = transfer.headers['content-type'] ?? 'application/json';
-    end(response, headers, body);
-    return { error: undefined };
-  }
+/** A whole reply; a promise only where something must be read first. */
+export function sendWhole(call: ModelCall, served: Served, response: ServerResponse): Sent | Promise<Sent> {
+  if (served.kind !== 'transfer' || served.form !== 'bytes') return writeWhole(call, served, response);
+  const { transfer } = served;
+  end(call, response, transfer.headers, {
+    type: transfer.headers['content-type'] ?? json,
+    body: transfer.body ?? Buffer.alloc(0),
+  });
+  return allSent;
+}
+
+const json = 'application/json';
+const allSent: Sent = { error: undefined };
+
+async function writeWhole(call: ModelCall, served: Served, response: ServerResponse): Promise<Sent> {
   const vendorHeaders = served.kind === 'transfer' ? served.transfer.headers : {};
   if (call.operation === 'embeddings') {
     const reply =
@@ -132,13 +116,13 @@ export async function sendWhole(call: ModelCall, served: Served, response: Serve
     if (!reply || !call.wire.embeddingsReply)
       throw new RutterError('ERR_KERNEL_INTERNAL', 'No embeddings came back for an embeddings request.');
     const body = writeJson(call.wire.embeddingsReply(reply, writeContext(call)));
-    end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
+    end(call, response, vendorHeaders, { type: json, body: Buffer.from(body) });
     return { error: undefined, cacheable: { operation: 'embeddings', reply } };
   }
   const reply = await wholeReply(served);
   if (!call.wire.reply) throw new RutterError('ERR_KERNEL_INTERNAL', `Dialect ${call.dialect} cannot write a reply.`);
   const body = writeJson(call.wire.reply(withUsage(call, reply), writeContext(call)));
-  end(response, { 'content-type': 'application/json', ...replyHeaders(call, vendorHeaders) }, Buffer.from(body));
+  end(call, response, vendorHeaders, { type: json, body: Buffer.from(body) });
   return { error: undefined, cacheable: cacheable(call, reply) };
 }
 
@@ -162,9 +146,15 @@ const cacheable = (call: ModelCall, reply: ChatReply): CacheableReply => ({
 });
 
 /** One text of one byte a letter: Node writes head and body together, where bytes would cost a second buffer and a gathered write. */
-function end(response: ServerResponse, headers: Record<string, string>, body: Buffer): void {
-  headers['content-length'] = String(body.length);
-  response.writeHead(200, headers);
+function end(
+  call: ModelCall,
+  response: ServerResponse,
+  vendorHeaders: Readonly<Record<string, string>>,
+  { type, body }: { readonly type: string; readonly body: Buffer },
+): void {
+  const headers = replyHeaders(call, vendorHeaders);
+  headers.push('content-type', type, 'content-length', String(body.length));
+  writeHead(response, 200, headers);
   if (body.length > mostTogether) response.end(body);
   else response.end(body.toString('latin1'), 'latin1');
 }

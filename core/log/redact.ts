@@ -3,8 +3,8 @@
  * through. Known values are replaced whatever field they stand in; so is what
  * has the shape of a key, known or not.
  *
- * Every line passes here, so each search begins with a plain look for a few
- * fixed letters; a pattern runs only where they stand.
+ * Every line passes here, so a single look for a few fixed letters comes first;
+ * each pattern then runs only where its own stand.
  */
 
 const mask = '[secret]';
@@ -32,10 +32,14 @@ const shapes: readonly { readonly mark: string; readonly pattern: RegExp }[] = [
 const word = /[A-Za-z0-9_-]{8,}/g;
 const isWord = /^[A-Za-z0-9_-]+$/;
 
+const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
 export class Redactor {
   readonly #words = new Set<string>();
   /** Values that hold more than letters and digits, in every spelling a line may have. */
   readonly #others = new Set<string>();
+  /** Finds out in one pass whether a line has anything to look into; made anew after each value that is added. */
+  #anything: RegExp | undefined;
 
   /** Adds a value that must never be written; also as JSON or an address would spell it. */
   add(value: string): void {
@@ -44,15 +48,25 @@ export class Redactor {
     else
       for (const spelling of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])
         this.#others.add(spelling);
+    this.#anything = undefined;
   }
 
   clean(text: string): string {
+    const isFew = this.#words.size + this.#others.size <= fewKnown;
+    if (isFew && !this.#mayHold(text)) return text;
     let clean = text;
-    if (this.#words.size > fewKnown) clean = clean.replace(word, (found) => (this.#words.has(found) ? mask : found));
-    else clean = without(clean, this.#words);
+    if (isFew) clean = without(clean, this.#words);
+    else clean = clean.replace(word, (found) => (this.#words.has(found) ? mask : found));
     clean = without(clean, this.#others);
     for (const { mark, pattern } of shapes) if (clean.includes(mark)) clean = clean.replace(pattern, mask);
     return clean;
+  }
+
+  #mayHold(text: string): boolean {
+    this.#anything ??= new RegExp(
+      [...shapes.map(({ mark }) => mark), ...this.#words, ...this.#others].map(escaped).join('|'),
+    );
+    return this.#anything.test(text);
   }
 }
 

@@ -14,19 +14,25 @@ import type { Served } from './served.ts';
 const guardTimeoutMs = 30_000;
 
 /** Answers the call. What it returns has passed every check that can be made ahead of the first byte. */
-export async function serve(call: ModelCall, asked: Asked): Promise<Served> {
-  const { hooks } = call.path;
+export function serve(call: ModelCall, asked: Asked): Promise<Served> {
   const { models } = call.facts.principal;
   if (models) authoriseFallbacks(call, models);
   const hasLoops = isLooped(call, asked);
   call.needsNeutral = isNeutral(call, hasLoops);
-  if (hooks.preRoute.isUsed()) {
-    const early = await hooks.preRoute.promise(call);
+  if (call.needsNeutral || call.path.hooks.preRoute.isUsed()) return serveChecked(call, asked, hasLoops);
+  return called(call, asked, hasLoops);
+}
+
+const called = (call: ModelCall, asked: Asked, hasLoops: boolean): Promise<Served> =>
+  hasLoops ? serveInLoops(call, asked) : callWithFallbacks(call, asked.group, { isDeployment: asked.isDeployment });
+
+async function serveChecked(call: ModelCall, asked: Asked, hasLoops: boolean): Promise<Served> {
+  const { preRoute } = call.path.hooks;
+  if (preRoute.isUsed()) {
+    const early = await preRoute.promise(call);
     if (early) return early;
   }
-  const answer = await (hasLoops
-    ? serveInLoops(call, asked)
-    : callWithFallbacks(call, asked.group, { isDeployment: asked.isDeployment }));
+  const answer = await called(call, asked, hasLoops);
   if (call.beside.length > 0) await verdicts(call, answer);
   return call.needsNeutral ? checked(call, answer) : answer;
 }

@@ -18,6 +18,23 @@ const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
 /** Beside the frozen objects, not in them. */
 const digests = new WeakMap<object, Buffer>();
 
+/** Callers send the same few credentials again and again, each time as a new object. */
+const sent = new Map<string, Buffer>();
+const mostSent = 512;
+/** Longer ones are tokens of an hour, or made up. */
+const longestSent = 256;
+
+function sentDigest(value: string): Buffer {
+  if (value.length > longestSent) return sha256(value);
+  let digest = sent.get(value);
+  if (digest === undefined) {
+    digest = sha256(value);
+    if (sent.size >= mostSent) sent.clear();
+    sent.set(value, digest);
+  }
+  return digest;
+}
+
 class OpaqueSecret implements Secret {
   readonly #value: string;
 
@@ -28,8 +45,7 @@ class OpaqueSecret implements Secret {
   /** Computed once: a configured key is compared with every caller's. */
   static hashed(secret: object): Buffer | undefined {
     if (!(#value in secret)) return undefined;
-    // A caller's credential is compared once or twice and gone.
-    if (secret instanceof OpaqueCredential) return sha256(secret.#value);
+    if (secret instanceof OpaqueCredential) return sentDigest(secret.#value);
     let hashed = digests.get(secret);
     if (!hashed) {
       hashed = sha256(secret.#value);

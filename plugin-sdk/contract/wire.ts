@@ -92,8 +92,11 @@ export interface Dialect {
   failure(error: RutterError): unknown;
   /** An in-stream error for bytes that passed through. */
   streamFailure?(error: RutterError): string;
-  /** Response headers of this dialect's family. */
-  headers?(summary: ReplySummary): Record<string, string>;
+  /**
+   * Response headers of this dialect's family, a name, its value, the next name: a flat list is written without
+   * ever becoming an object of thirty members. The kernel replaces what cannot stand in a header.
+   */
+  headers?(summary: ReplySummary): string[];
 }
 
 /** How a vendor frames a streamed reply. */

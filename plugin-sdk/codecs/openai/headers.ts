@@ -2,8 +2,6 @@
 import type { ReplySummary } from '../../contract/wire.ts';
 
 const maxLength = 1024;
-const invisible = /[^\x20-\x7e]/;
-const allInvisible = /[^\x20-\x7e]/g;
 
 /** An exact decimal of integer nano-dollars, `0.000123` for 123,000. */
 export function decimalUsd(nanoUsd: number): string {
@@ -13,11 +11,7 @@ export function decimalUsd(nanoUsd: number): string {
   return `${sign}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
-/** Only visible ASCII may stand in a header; the rest becomes `?`. */
-const visible = (value: string): string => {
-  const short = value.length > maxLength ? value.slice(0, maxLength) : value;
-  return invisible.test(short) ? short.replace(allInvisible, '?') : short;
-};
+const short = (value: string): string => (value.length > maxLength ? value.slice(0, maxLength) : value);
 
 function withoutQuery(address: string): string {
   const end = address.search(/[?#]/);
@@ -57,49 +51,55 @@ const shownBases = new Map<string, string>();
 function shownBase(address: string): string {
   let shown = shownBases.get(address);
   if (shown === undefined) {
-    shown = visible(withoutQuery(address));
+    shown = short(withoutQuery(address));
     if (shownBases.size < mostPrefixed) shownBases.set(address, shown);
   }
   return shown;
 }
 
-/** On every reply: plain assignments, and a check only of what may hold anything but visible ASCII. */
-export function writeHeaders(summary: ReplySummary): Record<string, string> {
+/** On every reply, name after value: see `Dialect.headers`. */
+export function writeHeaders(summary: ReplySummary): string[] {
   const { deployment, context, vendorHeaders, group } = summary;
   const cost = summary.cacheHit ? 0 : summary.costNanoUsd;
-  const headers: Record<string, string> = {
-    'x-litellm-call-id': context.id,
-    'x-litellm-version': summary.version,
-    'x-litellm-response-duration-ms': milliseconds(summary.durationMs),
-    'x-litellm-overhead-duration-ms': milliseconds(summary.overheadMs),
-    'x-litellm-attempted-retries': String(summary.retries),
-    'x-litellm-max-retries': String(summary.maxRetries),
-    'x-litellm-attempted-fallbacks': String(summary.fallbacks),
-    'x-litellm-max-fallbacks': String(summary.maxFallbacks),
-    'x-rutter-attempts': String(summary.attempts.length),
-  };
-  if (group !== '') headers['x-litellm-model-group'] = visible(group);
-  if (summary.route !== '') headers['x-rutter-route'] = visible(summary.route);
-  if (summary.timeoutMs !== undefined) headers['x-litellm-timeout'] = String(summary.timeoutMs / 1000);
-  if (summary.cacheHit) headers['x-rutter-cache'] = 'hit';
+  const headers = [
+    'x-litellm-call-id',
+    context.id,
+    'x-litellm-version',
+    summary.version,
+    'x-litellm-response-duration-ms',
+    milliseconds(summary.durationMs),
+    'x-litellm-overhead-duration-ms',
+    milliseconds(summary.overheadMs),
+    'x-litellm-attempted-retries',
+    String(summary.retries),
+    'x-litellm-max-retries',
+    String(summary.maxRetries),
+    'x-litellm-attempted-fallbacks',
+    String(summary.fallbacks),
+    'x-litellm-max-fallbacks',
+    String(summary.maxFallbacks),
+    'x-rutter-attempts',
+    String(summary.attempts.length),
+  ];
+  if (group !== '') headers.push('x-litellm-model-group', short(group));
+  if (summary.route !== '') headers.push('x-rutter-route', short(summary.route));
+  if (summary.timeoutMs !== undefined) headers.push('x-litellm-timeout', String(summary.timeoutMs / 1000));
+  if (summary.cacheHit) headers.push('x-rutter-cache', 'hit');
   if (cost !== undefined) {
     const usd = decimalUsd(cost);
-    headers['x-litellm-response-cost'] = usd;
-    headers['x-rutter-cost'] = usd;
+    headers.push('x-litellm-response-cost', usd, 'x-rutter-cost', usd);
   }
   if (deployment !== undefined) {
-    const id = visible(deployment.id);
-    headers['x-litellm-model-id'] = id;
-    headers['x-rutter-deployment'] = id;
-    headers['x-rutter-provider'] = visible(deployment.provider);
-    if (deployment.apiBase !== undefined) headers['x-litellm-model-api-base'] = shownBase(deployment.apiBase);
+    const id = short(deployment.id);
+    headers.push('x-litellm-model-id', id, 'x-rutter-deployment', id, 'x-rutter-provider', short(deployment.provider));
+    if (deployment.apiBase !== undefined) headers.push('x-litellm-model-api-base', shownBase(deployment.apiBase));
   }
   for (const name in vendorHeaders) {
     const value = vendorHeaders[name];
     if (value === undefined || value === '') continue;
-    const safe = visible(value);
-    headers[vendorName(name)] = safe;
-    if (name.startsWith('x-ratelimit-')) headers[name] = safe;
+    const told = short(value);
+    headers.push(vendorName(name), told);
+    if (name.startsWith('x-ratelimit-')) headers.push(name, told);
   }
   return headers;
 }

@@ -54,6 +54,8 @@ type Level = 0 | 1 | 2 | 3 | 4;
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+const noBytes = new Uint8Array(0);
+
 /** Another name for a member: the offsets of its present one, without quotes. */
 export interface Rename {
   readonly start: number;
@@ -95,7 +97,7 @@ export class ReplyScan {
 
   readonly #told: NamedMember = { start: 0, end: 0, isFilled: false };
   readonly #toldAlone: NamedMember = { start: 0, end: 0, isFilled: false };
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = noBytes;
   #at = 0;
   #end = 0;
   #length = 0;
