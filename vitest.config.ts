@@ -10,7 +10,8 @@ export default defineConfig({
     conditions: ['@rutter/source', 'module', 'browser', mode],
     alias: isMutationRun ? [{ find: /^@rutter\/core$/, replacement: `${import.meta.dirname}/core/index.ts` }] : [],
   },
-  ssr: { resolve: { conditions: ['@rutter/source', 'module', 'node', mode] } },
+  // Not 'module': Node does not know it, and what it finds there is written for bundlers.
+  ssr: { resolve: { conditions: ['@rutter/source', 'node', mode] } },
   test: {
     include: ['core', 'plugin-sdk', 'plugins', 'strategies', 'test'].map((folder) => `${folder}/**/*.test.ts`),
     exclude: ['**/node_modules/**', '**/dist/**', ...(isSlowRun ? [] : ['test/**/*.slow.test.ts'])],

@@ -1,7 +1,6 @@
 /** Shared dialects and codecs: what more than one plugin translates with. */
 export { anthropicMessagesCodec } from './anthropic/codec.ts';
 export { anthropicFailure } from './anthropic/failure.ts';
-export { modelVersion as claudeVersion } from './anthropic/names.ts';
 export { type Thinking as ClaudeThinking, writeThinking as writeClaudeThinking } from './anthropic/reasoning.ts';
 export type { AnthropicCodecOptions } from './anthropic/request.ts';
 export { readUsage as readAnthropicUsage } from './anthropic/usage.ts';
@@ -42,7 +41,7 @@ export { decimalUsd, writeHeaders as replyHeaders } from './openai/headers.ts';
 export { imagePart, type MessageRules, messagesWith, type PartWriter, plainTools } from './openai/messages.ts';
 export { readUsage as readOpenAiUsage, writeUsage as writeOpenAiUsage } from './openai/usage.ts';
 export { EventLines, EventSplitter, maxEventBytes } from './sse-split.ts';
-export { chatText, estimateTokens, messageText } from './text.ts';
+export { base64Text, chatText, estimateTokens, messageText } from './text.ts';
 export {
   defined,
   filled,

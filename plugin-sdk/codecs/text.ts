@@ -16,3 +16,6 @@ export function messageText({ content }: Pick<Message, 'content'>): string {
  * Close for English; about half of what Chinese or Japanese really take.
  */
 export const estimateTokens = (text: string): number => Math.ceil(text.length / 4);
+
+/** The text that base64 holds, as UTF-8; broken sequences become replacement characters. */
+export const base64Text = (data: string): string => Buffer.from(data, 'base64').toString('utf8');

@@ -236,7 +236,11 @@ export interface QueryAuth {
   readonly optional?: boolean;
 }
 
-/** AWS Signature Version 4; credentials from the deployment's `aws_*` settings, environment, profile, web identity, container role or assumed role. */
+/**
+ * AWS Signature Version 4; credentials from the deployment's `aws_*` settings, environment, profile, web identity,
+ * container role or assumed role. A bearer key (`api_key`, AWS_BEARER_TOKEN_<SERVICE>) goes in its place.
+ * `{region}` in the host of the address becomes the region: of the settings, the environment, the profile, an ARN in the path.
+ */
 export interface SigV4Auth {
   readonly scheme: 'sigv4';
   readonly service: string;

@@ -11,7 +11,7 @@ import type { Upstream } from '../exchange.ts';
 import { revealSecret } from '../secret.ts';
 import { type AwsSources, findCredentials, staticCredentials } from './aws-credentials.ts';
 import { readProfile } from './aws-profile.ts';
-import { arnRegionOf, namedRegion } from './aws-region.ts';
+import { arnRegionOf, inRegion, lacksRegion, namedRegion } from './aws-region.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { firstGiven, keyInEnvironment, ownKey, variablesOf } from './first-given.ts';
 import { fetchToken } from './oauth2.ts';
@@ -119,12 +119,17 @@ export class Authenticator {
     return addBearer(target, token);
   }
 
-  #applySignature(auth: SigV4Auth, target: AuthTarget, credentials: CredentialLookup): undefined | Promise<undefined> {
+  #applySignature(
+    auth: SigV4Auth,
+    target: AuthTarget,
+    credentials: CredentialLookup,
+  ): string | undefined | Promise<string | undefined> {
     const bearer = this.#bearerKey(auth, credentials);
-    if (bearer !== undefined) return addBearer(target, bearer);
     const url = new URL(target.url);
+    // A key needs a region too where the address is only known with it.
+    if (bearer !== undefined && !lacksRegion(url)) return addBearer(target, bearer);
     const named = namedRegion(credentials, url, this.#sources.environment);
-    const keys = this.#awsCredentials(credentials, named);
+    const keys = bearer ?? this.#awsCredentials(credentials, named);
     const region = named ?? this.#profileRegion(credentials);
     if (keys instanceof Promise || region instanceof Promise) {
       return Promise.all([keys, region]).then(([readyKeys, readyRegion]) =>
@@ -137,16 +142,24 @@ export class Authenticator {
   #sign(
     auth: SigV4Auth,
     target: AuthTarget,
-    found: { credentials: CredentialLookup; url: URL; keys: AwsCredentials; region: string },
-  ): undefined {
-    const { url } = found;
-    const region = found.region || arnRegionOf(url) || auth.region;
+    found: { credentials: CredentialLookup; url: URL; keys: AwsCredentials | string; region: string },
+  ): string | undefined {
+    const region = found.region || arnRegionOf(found.url) || auth.region;
     if (region === undefined) {
       throw authenticationFailure(
         found.credentials,
         'no AWS region. Expected aws_region_name in its settings, AWS_REGION, or a profile with a region.',
       );
     }
+    const isMoved = lacksRegion(found.url);
+    const url = isMoved ? inRegion(found.url, region, found.credentials) : found.url;
+    if (typeof found.keys === 'string') addBearer(target, found.keys);
+    else this.#addSignature(auth, target, { url, keys: found.keys, region });
+    return isMoved ? url.href : undefined;
+  }
+
+  #addSignature(auth: SigV4Auth, target: AuthTarget, found: { url: URL; keys: AwsCredentials; region: string }): void {
+    const { url, keys, region } = found;
     const request = {
       ...target,
       host: target.headers.host ?? url.host,
@@ -155,7 +168,7 @@ export class Authenticator {
     };
     Object.assign(
       target.headers,
-      signRequest(request, { credentials: found.keys, region, service: auth.service, now: this.#sources.now() }),
+      signRequest(request, { credentials: keys, region, service: auth.service, now: this.#sources.now() }),
     );
   }
 
@@ -164,6 +177,7 @@ export class Authenticator {
     if (credentials.apiKey !== undefined) return revealSecret(credentials.apiKey);
     if (
       textSetting(credentials, 'aws_access_key_id') !== undefined ||
+      textSetting(credentials, 'aws_profile_name') !== undefined ||
       textSetting(credentials, 'aws_role_name') !== undefined
     )
       return undefined;

@@ -1,0 +1,188 @@
+/** A neutral request as a body of Converse. */
+import type { ChatRequest, Deployment, UpstreamRequest } from '@rutter/plugin-sdk';
+import {
+  type Drops,
+  defined,
+  dropsFor,
+  filled,
+  isFilled,
+  isObject,
+  isString,
+  type JsonObject,
+  lacking,
+  openAiAsks,
+  openAiHints,
+  unsupported,
+  withoutDropped,
+} from '@rutter/plugin-sdk/codecs';
+import type { Writing } from './content.ts';
+import { writeSystem, writeTurns } from './messages.ts';
+import { isClaude, isNova, isOpaque, type Model, modelOf, pathOf } from './model.ts';
+import { ToolNames } from './names.ts';
+import { joinBetas, type Thinking, writeThinking } from './reasoning.ts';
+import { writeTools } from './tools.ts';
+
+/** Frames of a stream, and of the request that asks for one. */
+export const streamAccept = { accept: 'application/vnd.amazon.eventstream' };
+
+/** Fields of Converse itself, taken as they are. */
+const ownFields = new Set([
+  'guardrailConfig',
+  'performanceConfig',
+  'serviceTier',
+  'promptVariables',
+  'outputConfig',
+  'additionalModelResponseFieldPaths',
+]);
+/** Written by name below, or nobody's. */
+const handled = new Set([
+  ...['thinking', 'max_tokens', 'max_completion_tokens', 'metadata', 'service_tier', 'stream_options'],
+  ...['requestMetadata', 'additionalModelRequestFields', 'anthropic_beta', 'model_id', 'reasoning_effort'],
+]);
+/** Asked for in a way nobody understood, the last two. */
+const asks = [...openAiAsks, 'tool_choice', 'response_format'];
+const vendor = 'Converse';
+
+export function writeRequest(input: ChatRequest & { readonly deployment: Deployment }): UpstreamRequest {
+  const { deployment } = input;
+  const drops = dropsFor(deployment);
+  const request = withoutDropped(input, deployment, drops);
+  const model = modelOf(deployment);
+  const writing: Writing = { model, names: new ToolNames(request), drops };
+  refuseUnsupported(request, deployment, drops);
+  const thinking = writeThinking(request, { deployment, model, drops });
+  const tools = writeTools(request, writing, {
+    modifies: deployment.params.modify_params === true,
+    isThinking: thinking.isThinking,
+  });
+  const { own, additional } = writeExtra(request, deployment, drops);
+  const body = defined({
+    ...own,
+    messages: writeTurns(request.messages, writing),
+    system: writeSystem(request.messages, writing),
+    inferenceConfig: inferenceConfig(request, thinking, drops),
+    toolConfig: tools.toolConfig,
+    serviceTier: own.serviceTier ?? serviceTier(request, drops),
+    requestMetadata: requestMetadata(request, drops),
+    additionalModelRequestFields: filled(
+      merged(additional, topK(request, { model, thinking, drops }), thinking.fields, tools.additional),
+    ),
+  });
+  return {
+    path: pathOf(model, request.stream ? 'converse-stream' : 'converse'),
+    ...(request.stream && { headers: streamAccept }),
+    body,
+    ...(drops.dropped.length > 0 && { dropped: drops.dropped }),
+  };
+}
+
+const sampling = ['n', 'seed', 'presence_penalty', 'frequency_penalty', 'logprobs', 'top_logprobs'];
+
+function refuseUnsupported(request: ChatRequest, deployment: Deployment, drops: Drops): void {
+  const { count: n, seed, presencePenalty, frequencyPenalty, logprobs, topLogprobs, responseFormat } = request;
+  const asked = {
+    ...{ n, seed, presence_penalty: presencePenalty, frequency_penalty: frequencyPenalty },
+    ...{ logprobs, top_logprobs: topLogprobs },
+  };
+  lacking(asked, { vendor, lacks: sampling }, { deployment, drops });
+  if (responseFormat === undefined || responseFormat.type === 'text') return;
+  // Whoever asks for JSON alone has said so in the messages too.
+  if (responseFormat.type === 'json') drops.dropped.push('response_format');
+  else drops.drop('response_format', `${vendor} has no JSON mode.`);
+}
+
+interface Extras {
+  /** Top-level fields of Converse. */
+  readonly own: JsonObject;
+  /** Fields for the model behind it. */
+  readonly additional: JsonObject;
+}
+
+/** Fields nobody named: Converse's own, OpenAI's (refused or left out), and the rest, which is the model's to judge. */
+function writeExtra({ extra }: ChatRequest, deployment: Deployment, drops: Drops): Extras {
+  const foreign = Object.keys(extra).filter((name) => name.startsWith('aws_'));
+  const limits = { vendor, lacks: asks, ignores: [...openAiHints, ...foreign] };
+  const out = new Set([...handled, ...lacking(extra, limits, { deployment, drops })]);
+  const own: JsonObject = {};
+  const additional: JsonObject = {};
+  for (const [name, value] of Object.entries(extra)) {
+    if (value === null || value === undefined || out.has(name)) continue;
+    const into = ownFields.has(name) ? own : additional;
+    Object.defineProperty(into, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  const { additionalModelRequestFields: given } = extra;
+  if (given !== undefined && !isObject(given))
+    throw unsupported('additionalModelRequestFields', 'An object is expected.');
+  const betas = joinBetas(extra.anthropic_beta);
+  return { own, additional: { ...additional, ...given, ...(betas.length > 0 && { anthropic_beta: betas }) } };
+}
+
+/** Later ones win, except that betas add up and objects such as Nova's `inferenceConfig` are joined. */
+function merged(...all: readonly JsonObject[]): JsonObject {
+  const into: JsonObject = {};
+  for (const fields of all) {
+    for (const [name, value] of Object.entries(fields)) {
+      const before = Object.hasOwn(into, name) ? into[name] : undefined;
+      const joined =
+        name === 'anthropic_beta'
+          ? joinBetas(before, value)
+          : isObject(before) && isObject(value)
+            ? { ...before, ...value }
+            : value;
+      Object.defineProperty(into, name, { value: joined, enumerable: true, configurable: true, writable: true });
+    }
+  }
+  return into;
+}
+
+function inferenceConfig(request: ChatRequest, { isThinking }: Thinking, { dropped }: Drops): JsonObject | undefined {
+  const { maxOutputTokens, temperature, topP, stop = [] } = request;
+  // While Claude thinks, it takes no temperature but 1.
+  const isForced = isThinking && temperature !== undefined && temperature !== 1;
+  if (isForced) dropped.push('temperature');
+  const stopSequences = stop.filter((text) => text.trim() !== '');
+  if (stopSequences.length < stop.length) dropped.push('stop');
+  return filled(
+    defined({
+      maxTokens: maxOutputTokens,
+      temperature: isForced ? 1 : temperature,
+      topP,
+      stopSequences: stopSequences.length > 0 ? stopSequences : undefined,
+    }),
+  );
+}
+
+/** `top_k` has a name of its own with each maker. */
+function topK({ topK: value }: ChatRequest, to: { model: Model; thinking: Thinking; drops: Drops }): JsonObject {
+  const { model, drops } = to;
+  if (value === undefined) return {};
+  if (to.thinking.isThinking) {
+    drops.dropped.push('top_k');
+    return {};
+  }
+  if (isNova(model)) return { inferenceConfig: { topK: value } };
+  if (isClaude(model) || isOpaque(model) || model.vendor === 'mistral') return { top_k: value };
+  if (model.vendor === 'cohere') return { k: value };
+  drops.drop('top_k', `${model.id} has no top_k.`);
+  return {};
+}
+
+const tiers = new Set(['default', 'flex', 'priority', 'reserved']);
+
+function serviceTier({ extra: { service_tier: tier } }: ChatRequest, { dropped }: Drops): JsonObject | undefined {
+  if (!isString(tier) || tier === 'auto') return undefined;
+  if (tiers.has(tier)) return { type: tier };
+  dropped.push('service_tier');
+  return undefined;
+}
+
+const metadataText = /^[a-zA-Z0-9\s:_@$#=/+,\-.]{1,256}$/;
+
+/** Shown in the account's invocation logs alone. */
+function requestMetadata({ user, extra }: ChatRequest, { dropped }: Drops): JsonObject | undefined {
+  const given = isObject(extra.requestMetadata) ? extra.requestMetadata : {};
+  if (!isFilled(user) || 'user' in given) return filled(given);
+  if (metadataText.test(user)) return { ...given, user };
+  dropped.push('user');
+  return filled(given);
+}
