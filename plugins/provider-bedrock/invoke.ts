@@ -29,7 +29,7 @@ import { isClaude, isOpaque, type Model, modelOf, pathOf } from './model.ts';
 import { joinBetas } from './reasoning.ts';
 import { streamAccept } from './request.ts';
 
-export const invokeVersion = 'bedrock-2023-05-31';
+const invokeVersion = 'bedrock-2023-05-31';
 
 const guarded = 'amazon-bedrock-guardrailAction';
 

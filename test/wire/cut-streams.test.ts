@@ -1,5 +1,5 @@
 /**
- * Streams of both vendors cut after every one of their bytes.
+ * Streams of each framing cut after every one of their bytes.
  *
  * Before the first content nobody has been told anything: another try, or a
  * fallback, gives a whole reply. After it the client has read a part, which
@@ -17,10 +17,10 @@ import {
   within,
 } from '../support/index.ts';
 import { anthropicEvents } from './anthropic-side.ts';
+import { chunk, frame } from './bedrock-side.ts';
 import { openAiEvents } from './openai-side.ts';
 import { tokens } from './scenarios.ts';
 import { type Fields, fieldsOf, listOf, type Truth } from './truth.ts';
-import { anthropicDeployment, openAiEntry } from './vendors.ts';
 
 const truth: Truth = {
   reasoning: 'Hm…',
@@ -34,7 +34,7 @@ const truth: Truth = {
 const cutName = /^(reset|end)-(\d+)$/;
 
 interface Piece {
-  readonly text: string;
+  readonly bytes: Buffer;
   readonly isContent: boolean;
   readonly isFinish: boolean;
 }
@@ -48,7 +48,7 @@ function openAiPiece(text: string): Piece {
   const [choice = {}] = listOf(dataOf(text).choices);
   const { content, reasoning_content: reasoning, tool_calls: calls } = fieldsOf(choice.delta ?? {});
   return {
-    text,
+    bytes: Buffer.from(text),
     isContent: Boolean(content || reasoning || calls),
     isFinish: typeof choice.finish_reason === 'string',
   };
@@ -58,49 +58,92 @@ function anthropicPiece(text: string): Piece {
   const { type, delta, content_block: block } = dataOf(text);
   const { text: words, thinking } = fieldsOf(delta ?? {});
   const isContent = Boolean(words || thinking) || fieldsOf(block ?? {}).type === 'tool_use';
-  return { text, isContent, isFinish: type === 'message_delta' };
+  return { bytes: Buffer.from(text), isContent, isFinish: type === 'message_delta' };
 }
 
-const dialects = {
+const converseEvents: readonly (readonly [string, object])[] = [
+  ['messageStart', { role: 'assistant' }],
+  ['contentBlockDelta', { contentBlockIndex: 0, delta: { reasoningContent: { text: truth.reasoning } } }],
+  ['contentBlockDelta', { contentBlockIndex: 1, delta: { text: 'ñ' } }],
+  ['contentBlockDelta', { contentBlockIndex: 1, delta: { text: '🧭' } }],
+  ['contentBlockStart', { contentBlockIndex: 2, start: { toolUse: { toolUseId: 'call_a', name: 'look' } } }],
+  ['contentBlockDelta', { contentBlockIndex: 2, delta: { toolUse: { input: '{"é"' } } }],
+  ['contentBlockDelta', { contentBlockIndex: 2, delta: { toolUse: { input: ':1}' } } }],
+  ['contentBlockStop', { contentBlockIndex: 2 }],
+  ['messageStop', { stopReason: 'tool_use' }],
+  ['metadata', { usage: { inputTokens: 9, outputTokens: 9 } }],
+];
+
+const conversePiece = ([event, payload]: (typeof converseEvents)[number]): Piece => ({
+  bytes: frame(event, payload),
+  isContent: event.startsWith('contentBlock'),
+  isFinish: event === 'messageStop',
+});
+
+/** The events of the Messages API, each in a frame. */
+const invokePiece = (text: string): Piece => ({ ...anthropicPiece(text), bytes: chunk(dataOf(text)) });
+
+interface Side {
+  readonly prefix: string;
+  /** `provider/` and what else stands before the model's name. */
+  readonly model: string;
+  readonly pieces: readonly Piece[];
+  readonly contentType: string;
+}
+
+const sse = 'text/event-stream';
+const frames = 'application/vnd.amazon.eventstream';
+const sides: Readonly<Record<string, Side>> = {
   OpenAI: {
     prefix: 'oa',
+    model: 'openai/',
     pieces: [...openAiEvents(truth, 'm', true)].map(openAiPiece),
+    contentType: sse,
   },
   Anthropic: {
     prefix: 'an',
+    model: 'anthropic/',
     pieces: [...anthropicEvents(truth, { model: 'm' })].map(anthropicPiece),
+    contentType: sse,
   },
-} as const;
+  Converse: { prefix: 'co', model: 'bedrock/', pieces: converseEvents.map(conversePiece), contentType: frames },
+  InvokeModel: {
+    prefix: 'in',
+    model: 'bedrock/invoke/',
+    pieces: [...anthropicEvents(truth, { model: 'm' })].map(invokePiece),
+    contentType: frames,
+  },
+};
 
 /** The events that have come whole. At a proper end one that closes the reply may lack the empty line after it. */
-function wholeEvents(pieces: readonly Piece[], bytes: number, manner: 'reset' | 'end'): readonly Piece[] {
+function wholeEvents({ pieces, contentType }: Side, bytes: number, manner: 'reset' | 'end'): readonly Piece[] {
   const whole: Piece[] = [];
   let sum = 0;
   for (const piece of pieces) {
-    sum += Buffer.byteLength(piece.text);
+    sum += piece.bytes.length;
     const closes = piece.isFinish || whole.some(({ isFinish }) => isFinish);
-    if (sum > bytes + (manner === 'end' && closes ? 2 : 0)) break;
+    if (sum > bytes + (manner === 'end' && closes && contentType === sse ? 2 : 0)) break;
     whole.push(piece);
   }
   return whole;
 }
 
-const sizeOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+const sizeOf = (pieces: readonly Piece[]) => pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 /** Requests of each vendor, by model. */
-const tries = { oa: new Map<string, number>(), an: new Map<string, number>() };
+const tries = new Map(Object.values(sides).map(({ prefix }) => [prefix, new Map<string, number>()] as const));
 
 const cutting =
-  ({ prefix, pieces }: (typeof dialects)[keyof typeof dialects]): VendorHandler =>
+  ({ prefix, pieces, contentType }: Side): VendorHandler =>
   async ({ request, response, socket }) => {
-    const model = String(request.json?.model);
+    const model = String(request.json?.model ?? request.path.split('/')[2]);
     const [, manner, bytes] = cutName.exec(model) ?? [];
-    const text = Buffer.from(pieces.map((piece) => piece.text).join(''));
-    const count = (tries[prefix].get(model) ?? 0) + 1;
-    tries[prefix].set(model, count);
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const all = Buffer.concat(pieces.map((piece) => piece.bytes));
+    const count = (tries.get(prefix)?.get(model) ?? 0) + 1;
+    tries.get(prefix)?.set(model, count);
+    response.writeHead(200, { 'content-type': contentType });
     response.flushHeaders();
-    const part = text.subarray(0, bytes === undefined || count > 1 ? text.length : Number(bytes));
+    const part = all.subarray(0, bytes === undefined || count > 1 ? all.length : Number(bytes));
     if (part.length > 0) await new Promise((resolve) => response.write(part, resolve));
     if (manner === 'reset' && count === 1) socket.destroy();
     else response.end();
@@ -110,19 +153,24 @@ let gateway: Gateway;
 let vendors: Vendor[];
 
 beforeAll(async () => {
-  vendors = await Promise.all([startVendor(cutting(dialects.OpenAI)), startVendor(cutting(dialects.Anthropic))]);
-  const [openAi, anthropic] = vendors as [Vendor, Vendor];
+  vendors = await Promise.all(Object.values(sides).map((side) => startVendor(cutting(side))));
+  const entries = Object.values(sides).flatMap(({ prefix, model }, index) => {
+    const base = vendors[index]!.url + (prefix === 'oa' ? '/v1' : '');
+    const entry = (name: string, params: object = {}) => ({
+      model_name: `${prefix}/${name}`,
+      litellm_params: {
+        model: model + name,
+        api_base: base,
+        api_key: 'sk-vendor',
+        ...params,
+      },
+    });
+    // Twice the same: a group of two tries again at once.
+    return [entry('reset-*'), entry('reset-*'), entry('end-*', { num_retries: 0 }), entry('whole')];
+  });
   gateway = await startGateway({
     config: {
-      model_list: [
-        // Twice the same: a group of two tries again at once.
-        ...[1, 2].map(() => openAiEntry('oa/reset-*', openAi, 'reset-*')),
-        ...[1, 2].map(() => anthropicDeployment('an/reset-*', anthropic, 'reset-*')),
-        openAiEntry('oa/end-*', openAi, 'end-*', { num_retries: 0 }),
-        anthropicDeployment('an/end-*', anthropic, 'end-*', { num_retries: 0 }),
-        openAiEntry('oa/whole', openAi, 'whole'),
-        anthropicDeployment('an/whole', anthropic, 'whole'),
-      ],
+      model_list: entries,
       router_settings: { num_retries: 2, disable_cooldowns: true },
       general_settings: { retry_budget: 100 },
     },
@@ -179,7 +227,8 @@ async function each<T>(items: readonly T[], run: (item: T) => Promise<void>): Pr
   );
 }
 
-describe.each(Object.entries(dialects))('a stream of %s', (_name, { prefix, pieces }) => {
+describe.each(Object.entries(sides))('a stream of %s', (_name, side) => {
+  const { prefix, pieces } = side;
   const everyByte = Array.from({ length: sizeOf(pieces) }, (_, bytes) => bytes);
   const borders = pieces.map((_, index) => sizeOf(pieces.slice(0, index)));
   // What is lost is the same in both manners; how it ends differs at the borders of events.
@@ -200,7 +249,7 @@ describe.each(Object.entries(dialects))('a stream of %s', (_name, { prefix, piec
         const model = `${manner}-${bytes}`;
         const where = `${model} of ${prefix}`;
         const got = await within(where, read(`${prefix}/${model}`, `${prefix}/whole`), 20_000);
-        const sent = wholeEvents(pieces, bytes, manner);
+        const sent = wholeEvents(side, bytes, manner);
         expect(got.status, where).toBe(200);
         expect(whole.chunks.slice(0, got.chunks.length), where).toEqual(got.chunks);
         if (sent.some(({ isFinish }) => isFinish)) {
@@ -215,7 +264,7 @@ describe.each(Object.entries(dialects))('a stream of %s', (_name, { prefix, piec
             expect.objectContaining({ rutter_code: 'ERR_PROVIDER_STREAM', code: '502' }),
           ]);
           expect(got.chunks.length, where).toBeGreaterThan(0);
-          expect(tries[prefix].get(model), where).toBe(1);
+          expect(tries.get(prefix)?.get(model), where).toBe(1);
         } else {
           seen.mended++;
           expect(got, where).toMatchObject({ isDone: true, errors: [] });
