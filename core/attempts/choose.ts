@@ -7,6 +7,7 @@ import type { Selector } from '../pipeline/hooks.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { allRefused, Charge, charge, type Refusal } from './charges.ts';
+import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
 
 export interface Choice {
   readonly target: Target;
@@ -14,6 +15,8 @@ export interface Choice {
 }
 
 export interface Choosing {
+  /** How the candidates were asked for. */
+  readonly asking: EligibleOptions;
   readonly targets: readonly Target[];
   /** Have failed in this request: they come after those that have not. */
   readonly tried: ReadonlySet<Target> | undefined;
@@ -52,10 +55,21 @@ async function withinLimits(
     refusals.push(answer);
     const refused = target;
     left = left.filter((one) => one !== refused);
-    const { among } = choosing;
+    const { among, asking } = choosing;
+    if (left.length === 0) left = higherOrder(call, group, { ...asking, aboveOrder: orderOf(refused) });
     if (left.length === 0 || among?.every((one) => !left.includes(one))) throw allRefused(group.name, refusals);
     target = await choose(call, group, { ...choosing, targets: left });
     charging = charge(call, target);
+  }
+}
+
+/** Deployments of the next order stand by for those whose limits are used up, as for those that have failed. */
+function higherOrder(call: ModelCall, group: Group, asking: EligibleOptions): readonly Target[] {
+  if (call.controls.disableFallbacks) return [];
+  try {
+    return eligible(call, group, asking);
+  } catch {
+    return [];
   }
 }
 

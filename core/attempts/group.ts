@@ -42,7 +42,7 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
       // A retry that finds nobody healthy reports what went wrong, not that nobody is left.
       throw last ?? error;
     }
-    const choice = chosen(call, group, { targets, tried, among: options.among });
+    const choice = chosen(call, group, { asking, targets, tried, among: options.among });
     const { target, charge } = choice instanceof Promise ? await choice.catch(orLast(last)) : choice;
     call.maxRetries =
       target.settings.numRetries ?? call.controls.numRetries ?? call.path.configuration.router.numRetries;

@@ -135,27 +135,61 @@ function bySettings(options: ClaimOptions): readonly Claim[] {
     (found.manifest.claims.settings ?? []).map((claim) => ({ found, claim })),
   );
   return [...Map.groupBy(claimed, ({ claim }) => claim)].flatMap(([claim, claiming]) => {
-    const [path = '', expected] = claim.split(': ', 2);
-    const value = valueAt(configuration.settings, path);
-    if (value === undefined || value === null || (expected !== undefined && String(value) !== expected)) return [];
-    const found = claimant(
+    const { path: asked, expected, option } = readClaim(claim);
+    const found = find(configuration.settings, asked);
+    if (found === undefined || (expected !== undefined && !says(found.value, expected))) return [];
+    const { value, path } = found;
+    const meant = claimant(
       claiming.map((one) => one.found),
       `the setting ${claim}`,
       path,
       options,
     );
-    if (found === undefined) return [];
+    if (meant === undefined) return [];
     const reason = expected === undefined ? `${path} is set` : `${path} is ${expected}`;
     return {
-      package: found,
+      package: meant,
       reason,
       path,
-      config: settingsConfig({ settings: configuration.settings, path, value, isMatch: expected !== undefined }),
+      config:
+        option === undefined
+          ? settingsConfig({ settings: configuration.settings, path, value, isMatch: expected !== undefined })
+          : { ...noConfig(path), values: { [option]: value }, paths: { [option]: path } },
     };
   });
 }
 
-/** A claim on a value takes the block it stands in; on a block, the block; on anything else, that one option. */
+/** `path`, `path: value`, and either of them `as option`. */
+function readClaim(claim: string): { path: string; expected: string | undefined; option: string | undefined } {
+  const [, path = '', expected, option] = /^(.+?)(?:: (.+?))?(?: as (\w+))?$/.exec(claim) ?? [];
+  return { path, expected, option };
+}
+
+/** A value, or a list that holds it. */
+const says = (value: unknown, expected: string): boolean =>
+  Array.isArray(value) ? value.some((item) => String(item) === expected) : String(value) === expected;
+
+/** What stands at a path and where; of a list, `[]`, the first entry that has it. */
+function find(
+  settings: unknown,
+  asked: string,
+  at = '',
+): { readonly value: unknown; readonly path: string } | undefined {
+  const [, head = '', isList, rest] = /^(.+?)(\[\])?(?:\.(.+))?$/.exec(asked) ?? [];
+  const path = pathBelow(at, head);
+  const value = isObject(settings) && Object.hasOwn(settings, head) ? settings[head] : undefined;
+  if (value === undefined || value === null) return undefined;
+  if (rest === undefined) return { value, path };
+  if (isList === undefined) return find(value, rest, path);
+  if (!Array.isArray(value)) return undefined;
+  for (const [index, item] of value.entries()) {
+    const found = find(item, rest, pathBelow(path, index));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A claim on a value takes the block it stands in; on a block, the block; on anything else, that one option; on entries of lists, nothing. */
 function settingsConfig({
   settings,
   path,
@@ -167,6 +201,7 @@ function settingsConfig({
   value: unknown;
   isMatch: boolean;
 }): PlannedConfig {
+  if ((isMatch && Array.isArray(value)) || path.includes('[')) return noConfig(path);
   const dot = path.lastIndexOf('.');
   const [parent, key] = [dot < 0 ? '' : path.slice(0, dot), path.slice(dot + 1)];
   if (isMatch) return derived(parent === '' ? {} : (valueAt(settings, parent) as Settings), parent);

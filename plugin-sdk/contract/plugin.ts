@@ -18,7 +18,11 @@ export interface Claims {
   /** `openai` claims `openai/…` in `litellm_params.model`. */
   readonly modelPrefixes?: readonly string[];
   readonly routingStrategies?: readonly string[];
-  /** A path that is set, `general_settings.master_key`, or set to a value, `litellm_settings.cache_params.type: redis`. */
+  /**
+   * A path that is set, `general_settings.master_key`, or set to a value or a list with it,
+   * `litellm_settings.cache_params.type: redis`; in entries of a list, `model_list[].litellm_params.max_budget`.
+   * With ` as name` behind it what stands there becomes the option of that name.
+   */
   readonly settings?: readonly string[];
   /** Prefixes of secret references. */
   readonly references?: readonly string[];

@@ -41,7 +41,7 @@ const claimKeys = ['modelPrefixes', 'routingStrategies', 'settings', 'references
 const stabilities = ['stable', 'beta', 'experimental'] as const;
 
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*$/;
-const settingsClaim = /^[\w-]+(\.[\w-]+)*(: .+)?$/;
+const settingsClaim = /^[\w-]+(\[\])?(\.[\w-]+(\[\])?)*(: .+?)?( as \w+)?$/;
 const packageName = /^(@[a-z0-9._~-]+\/)?[a-z0-9._~-]+$/i;
 /** Inside the folder, without a way out of it. */
 const relativeFile = /^(?!\/)(?!(.*\/)?\.\.(\/|$)).+\.(ts|mts|js|mjs)$/;

@@ -8,7 +8,7 @@ import type { ChatEvent } from '../contract/chat.ts';
 import { RutterError } from '../contract/errors.ts';
 import type { Guard, StreamGuard } from '../contract/kinds.ts';
 import type { Candidate, Principal } from '../contract/request.ts';
-import type { Reservation } from '../contract/services.ts';
+import { checkCharging, expectReservation } from './check-charging.ts';
 import { call, credential, requestContext } from './fixtures.ts';
 import type { FakeHost } from './host.ts';
 import {
@@ -41,12 +41,13 @@ export function checkGuard(subject: Subject<'guard'>, options: GuardOptions = {}
     await checkRequests(suite);
     await checkFilter(suite);
     await checkReserve(suite);
+    await checkCharging(suite);
     await checkReplies(suite);
     await checkStreams(suite, options.texts ?? []);
   });
 }
 
-const taps = ['identify', 'authorise', 'filter', 'checkRequest', 'reserve', 'checkReply', 'events'] as const;
+const taps = ['identify', 'authorise', 'filter', 'checkRequest', 'reserve', 'charge', 'checkReply', 'events'] as const;
 
 async function checkTaps(suite: Bench): Promise<void> {
   await suite.check('guards something', async () => {
@@ -225,23 +226,6 @@ async function checkReserve(suite: Bench): Promise<void> {
     };
     expectEqual(await keys(), await keys(), 'the keys');
   });
-}
-
-function expectReservation(each: Reservation): void {
-  const { key, amount, limit, windowMs, measure } = each;
-  const holds =
-    typeof key === 'string' &&
-    key !== '' &&
-    Number.isFinite(amount) &&
-    amount >= 0 &&
-    limit >= 0 &&
-    Number.isFinite(windowMs) &&
-    windowMs > 0 &&
-    ['requests', 'tokens', 'nano-usd', 'parallel'].includes(measure);
-  expect(
-    holds,
-    () => `it asked for ${show(each)}; expected a key, an amount and a limit from 0 up, a window above 0 and a measure`,
-  );
 }
 
 async function checkReplies(suite: Bench): Promise<void> {

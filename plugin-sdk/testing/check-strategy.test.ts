@@ -145,3 +145,28 @@ test('counts who comes first', () => {
   ]);
   expect(callResult().deployment?.id).toBe('deployment-1');
 });
+
+test.each<[string, string, Strategy['charge']]>([
+  ['charges late', 'charges candidates with reservations that can be made', (async () => []) as never],
+  [
+    'charges amounts that are no numbers',
+    'charges candidates with reservations that can be made',
+    (_context, { live }) => [
+      { key: 'k', amount: live.latencyMs / live.samples, limit: 1, windowMs: 1, measure: 'tokens' },
+    ],
+  ],
+])('catches a strategy that %s', async (_fault, title, charge) => {
+  const select: Strategy['select'] = (_context, all) => all;
+  expect(await failures(strategy(() => ({ select, charge: charge as NonNullable<typeof charge> })))).toContain(title);
+});
+
+test('catches a strategy that stumbles over a refusal', async () => {
+  const instance: Strategy = {
+    select: (_context, all) => all,
+    charge: () => [{ key: 'k', amount: 1, limit: 1, windowMs: 1, measure: 'requests' }],
+    charged(_candidate, _reservations, result) {
+      if (result?.granted === false) throw new Error('refused');
+    },
+  };
+  expect(await failures(strategy(() => instance))).toEqual(['takes every answer to a charge']);
+});

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { RutterError } from '../contract/errors.ts';
 import type { Ranking, Strategy } from '../contract/kinds.ts';
 import type { CallResult, Candidate, Outcome } from '../contract/request.ts';
+import { checkCharging } from './check-charging.ts';
 import { call, callResult, candidate, deployment, outcome, requestContext } from './fixtures.ts';
 import {
   expect,
@@ -35,6 +36,7 @@ export function checkStrategy(subject: Subject<'strategy'>, options: StrategyOpt
     await checkRankings(suite, seeds);
     await checkChance(suite, seeds);
     await checkObserve(suite, seeds);
+    await checkCharging(suite);
     await checkPrepare(suite);
     await checkOrchestrate(suite);
   });

@@ -9,6 +9,7 @@ import { type Candidate, definePlugin, type RequestContext } from '@rutter/plugi
 import {
   deploymentLimits,
   type ExpectedReplies,
+  expectedPico,
   expectedReplies,
   shuffle,
   slowStart,
@@ -50,15 +51,9 @@ export default definePlugin({
 
 /** In pico-dollars; infinite where a price that it needs is not known. */
 function expectedCost(context: RequestContext, { deployment }: Candidate, replies: ExpectedReplies): number {
-  const { prices } = deployment;
-  if (prices === undefined) return Number.POSITIVE_INFINITY;
   const input = (context.features.get('input-tokens') as number | undefined) ?? 0;
-  const output = replies.usual(context, deployment.id);
-  return Number(prices.request ?? 0n) + priced(input, prices.input) + priced(output, prices.output);
+  return expectedPico(deployment, { input, output: replies.usual(context, deployment.id) });
 }
-
-const priced = (tokens: number, price: bigint | undefined): number =>
-  tokens === 0 ? 0 : price === undefined ? Number.POSITIVE_INFINITY : tokens * Number(price);
 
 // Compared, not subtracted: infinity less infinity is no number.
 const compare = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);

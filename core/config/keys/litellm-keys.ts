@@ -69,6 +69,7 @@ export const litellmBlock: KeyBlock = {
     ssl_verify: later('any', 'Check certificates of vendors.'),
     ssl_certificate: later('text', 'Certificate shown to vendors.'),
     force_ipv4: later('boolean', 'Call vendors by IPv4 only.'),
+    tag_budget_config: kept('map', 'Budgets, by tag: `marketing: {max_budget: 10, budget_duration: 30d}`.'),
     cost_discount_config: later('map', 'Discounts, by provider.'),
     cost_margin_config: later('map', 'Margins, by provider.'),
     timezone: later('text', 'Whose midnight opens budgets again.'),

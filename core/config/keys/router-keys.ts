@@ -63,8 +63,11 @@ export const routerBlock: KeyBlock = {
       default: 'false',
     }),
     default_max_parallel_requests: honoured('integer', 'Most calls at once of a deployment that names no number.'),
-    optional_pre_call_checks: later('list', 'Further checks before a call.'),
-    provider_budget_config: later('map', 'Budgets, by provider.'),
+    optional_pre_call_checks: kept(
+      'list',
+      'Further rules ahead of a call: `router_budget_limiting`, `enforce_model_rate_limits`, `deployment_affinity`, `session_affinity`, `prompt_caching`.',
+    ),
+    provider_budget_config: kept('map', 'Budgets, by provider: `openai: {budget_limit: 10, time_period: 1d}`.'),
     caching_groups: later('list', 'Groups that share cached replies.'),
     cache_responses: later('boolean', 'Keep replies.'),
     cache_kwargs: later('map', 'Options of the cache.'),
