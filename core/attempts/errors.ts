@@ -54,9 +54,9 @@ export function errorClass(error: RutterError): ErrorClass | undefined {
   return error.status >= 500 ? 'InternalServerError' : undefined;
 }
 
-/** Whether a failure speaks against the deployment: 401, 404, 408, 429 and 5xx; never a connection of ours. */
+/** Whether a failure speaks against the deployment: 401, 404, 408, 429 and 5xx; never a connection of ours, nor what a model made of a schema. */
 export function isCooling(error: RutterError): boolean {
-  if (error.code === 'ERR_PROVIDER_CONNECTION') return false;
+  if (error.code === 'ERR_PROVIDER_CONNECTION' || error.code === 'ERR_PROVIDER_SCHEMA') return false;
   if (!error.code.startsWith('ERR_PROVIDER_')) return false;
   return [401, 404, 408, 429].includes(error.status) || error.status >= 500;
 }

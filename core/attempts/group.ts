@@ -6,7 +6,10 @@ import { type ChatRequest, RutterError, type Usage } from '@rutter/plugin-sdk';
 import { estimatedTokens, totalTokens } from '../pipeline/cost.ts';
 import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
+import { wholeReply } from '../pipeline/results.ts';
 import type { Served } from '../pipeline/served.ts';
+import { mendingMessages } from '../structured/ladder.ts';
+import type { SchemaFault } from '../structured/schema-check.ts';
 import type { Charge } from './charges.ts';
 import { chosen } from './choose.ts';
 import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
@@ -134,14 +137,21 @@ interface Try {
   readonly charge: Charge | undefined;
   /** The second try of one deployment, with another credential than was refused. */
   readonly isRenewed?: boolean;
+  /** The round to mend a reply that did not fit its schema. */
+  readonly isMended?: boolean;
 }
 
-async function tryTarget(call: ModelCall, target: Target, { change, charge, isRenewed = false }: Try): Promise<Served> {
+async function tryTarget(
+  call: ModelCall,
+  target: Target,
+  { change, charge, isRenewed = false, isMended = false }: Try,
+): Promise<Served> {
   const { hooks, cooldowns } = call.path;
   // In the tick of the decision: the next request must see this one.
   target.live.began();
   const attempt = beginAttempt(call, target);
   let transfer: Transfer | undefined;
+  let mending: Partial<ChatRequest> | undefined;
   try {
     if (hooks.call.isUsed()) {
       const stood = await hooks.call.promise(call, target);
@@ -156,6 +166,7 @@ async function tryTarget(call: ModelCall, target: Target, { change, charge, isRe
     const starting = startTransfer(call, target, change);
     const started = starting instanceof Promise ? await starting : starting;
     transfer = started.transfer;
+    call.structuredOutput = started.rung;
     const stop = listenForAbort(call, transfer);
     whenOver(call, { target, attempt, transfer, charge, stop });
     await transfer.ready;
@@ -164,7 +175,17 @@ async function tryTarget(call: ModelCall, target: Target, { change, charge, isRe
     call.firstTokenMs ??= attempt.firstTokenMs;
     call.servedBy = target;
     call.upstreamMs += transfer.firstContentAt - transfer.startedAt;
-    return { kind: 'transfer', transfer, target, form: started.form };
+    const served: Served = { kind: 'transfer', transfer, target, form: started.form };
+    const { check, messages = [] } = started;
+    if (!check) return served;
+    const checked = check(await wholeReply(served));
+    call.vendorHeaders = transfer.headers;
+    if ('reply' in checked) {
+      const usage = isMended ? call.usage : checked.reply.usage;
+      return { kind: 'reply', reply: { ...checked.reply, ...(usage && { usage }) }, target };
+    }
+    if (isMended) throw unfit(checked.fault);
+    mending = { ...change, messages: mendingMessages(messages, checked.said, checked.fault) };
   } catch (thrown) {
     const error = RutterError.from(thrown, 'ERR_PLUGIN_FAILED');
     attempt.endedMs = call.elapsed();
@@ -181,13 +202,22 @@ async function tryTarget(call: ModelCall, target: Target, { change, charge, isRe
       !call.form?.isStarted
     ) {
       call.retries++;
-      return tryTarget(call, target, { change, charge, isRenewed: true });
+      return tryTarget(call, target, { change, charge, isMended, isRenewed: true });
     }
     charge?.settle(undefined, transfer !== undefined);
-    if (!call.facts.aborted) cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group));
+    // One that broke off later has told its own failure.
+    if (!call.facts.aborted && !transfer?.hasBegun)
+      cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group));
     throw error;
   }
+  return tryTarget(call, target, { change: mending, charge: undefined, isRenewed, isMended: true });
 }
+
+const unfit = ({ summary }: SchemaFault) =>
+  new RutterError(
+    'ERR_PROVIDER_SCHEMA',
+    `The reply does not fit the JSON Schema that was asked for, also after one round to mend it: ${summary}.`,
+  );
 
 /** What AWS says, with 403, of temporary credentials that have ended. */
 const endedToken = /security token|expired/i;

@@ -75,7 +75,7 @@ export async function readConfiguration(options: ReadOptions): Promise<ReadResul
 
 /** How requests are translated, for deployments that do not say it themselves. */
 function translationSettings(litellm: ReadBlock | undefined): Readonly<Record<string, unknown>> {
-  const names = ['drop_params', 'modify_params', 'additional_drop_params'];
+  const names = ['drop_params', 'modify_params', 'additional_drop_params', 'enable_json_schema_validation'];
   const said = names.map((name) => [name, litellm?.values.get(name)] as const);
   return Object.fromEntries(said.filter(([, value]) => value !== undefined));
 }

@@ -32,6 +32,8 @@ export interface JsonBody {
   write(value: unknown): Buffer | string | Promise<Buffer>;
   /** A string of `fields` as the caller sent it. */
   whole(text: string): string;
+  /** Whether a string of `fields` is all there, rather than the head of a long one and a stand-in. */
+  isWhole(text: string): boolean;
 }
 
 /** `where` says what could not be read and why, without the parser's words: those quote the body. */
@@ -87,6 +89,9 @@ class SmallBody implements JsonBody {
   }
   whole(text: string): string {
     return text;
+  }
+  isWhole(): boolean {
+    return true;
   }
 }
 
@@ -290,8 +295,12 @@ class LargeBody implements JsonBody {
     parts.push(...this.#pieces(opening === '[' ? '[]' : `${pending}]`));
   }
 
+  isWhole(text: string): boolean {
+    return !text.includes(this.#mark);
+  }
+
   whole(text: string): string {
-    if (!text.includes(this.#mark)) return text;
+    if (this.isWhole(text)) return text;
     return parseString(`"${this.#filled(JSON.stringify(text).slice(1, -1)).toString('utf8')}"`);
   }
 }

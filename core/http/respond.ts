@@ -13,7 +13,7 @@ import {
   type WriteContext,
 } from '@rutter/plugin-sdk';
 import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
-import { timers } from '../attempts/start.ts';
+import { timers } from '../attempts/timers.ts';
 import type { Transfer } from '../attempts/transfer.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
@@ -73,6 +73,7 @@ export function failureHeaders(call: ModelCall): string[] {
 
 function withOwn(call: ModelCall, headers: string[] = []): string[] {
   headers.push('x-request-id', call.facts.id);
+  if (call.structuredOutput) headers.push('x-rutter-structured-output', call.structuredOutput);
   if (call.dropped.length > 0) headers.push('x-rutter-translation', `dropped ${[...new Set(call.dropped)].join(', ')}`);
   return headers;
 }
@@ -105,7 +106,7 @@ const json = 'application/json';
 const allSent: Sent = { error: undefined };
 
 async function writeWhole(call: ModelCall, served: Served, response: ServerResponse): Promise<Sent> {
-  const vendorHeaders = served.kind === 'transfer' ? served.transfer.headers : {};
+  const vendorHeaders = served.kind === 'transfer' ? served.transfer.headers : call.vendorHeaders;
   if (call.operation === 'embeddings') {
     const reply =
       served.kind === 'embeddings'

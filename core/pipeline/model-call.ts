@@ -10,19 +10,27 @@ import {
   type Controls,
   type Dialect,
   type EmbeddingsRequest,
+  type Message,
   type Operation,
+  type Outcome,
   RutterError,
   type Usage,
 } from '@rutter/plugin-sdk';
+import { chatText } from '@rutter/plugin-sdk/codecs';
 import type { FormBody } from '../http/form-body.ts';
 import type { JsonBody } from '../http/json-body.ts';
 import { Rostered } from '../live/roster.ts';
+import { InlineFiles, type InlineRule } from '../media/inline-parts.ts';
 import { addUsage, nanoCost, picoCost } from './cost.ts';
 import type { Facts } from './facts.ts';
 import type { HeldReservation } from './held-reservation.ts';
 import type { LoopBudget } from './loop-budget.ts';
 import type { Target } from './models.ts';
 import type { RequestPath } from './path.ts';
+
+/** Of one file that is fetched to be sent inline. */
+const mostInlineBytes = 20 * 1024 * 1024;
+const mostInlineMs = 30_000;
 
 /** An attempt while it runs; frozen into the outcome by its end. */
 export type RunningAttempt = { -readonly [K in keyof Attempt]: Attempt[K] };
@@ -68,6 +76,8 @@ export class ModelCall extends Rostered implements Call {
   /** The attempt whose error is told, when nobody serves. */
   failedBy: { readonly target: Target; readonly headers: Readonly<Record<string, string>> } | undefined;
   dropped: string[] = [];
+  /** How the model was held to a schema in the last attempt. */
+  structuredOutput: Outcome['structuredOutput'];
   /** Told once, with the reason, when the client has left or the time is up. */
   readonly onAbort = new Set<(reason: RutterError) => void>();
   /** Set where someone must see events or the neutral reply: no bytes pass through then. */
@@ -84,6 +94,7 @@ export class ModelCall extends Rostered implements Call {
   #change: Partial<ChatRequest> | undefined;
   #chat: ChatRequest | undefined;
   #text: string | undefined;
+  #files: InlineFiles | undefined;
 
   constructor(init: ModelCallInit) {
     super();
@@ -106,10 +117,10 @@ export class ModelCall extends Rostered implements Call {
     return this.#chat;
   }
 
-  embeddings(): EmbeddingsRequest {
+  embeddings(fields: Readonly<Record<string, unknown>> = this.body.fields): EmbeddingsRequest {
     if (!this.wire.embeddings)
       throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no embeddings form.`);
-    return this.wire.embeddings(this.body.fields);
+    return this.wire.embeddings(fields);
   }
 
   text(): string {
@@ -126,6 +137,26 @@ export class ModelCall extends Rostered implements Call {
 
   get isAmended(): boolean {
     return this.#change !== undefined;
+  }
+
+  /** What guards have changed so far. */
+  get amendment(): Partial<ChatRequest> | undefined {
+    return this.#change;
+  }
+
+  /** Messages with the parts inline that the vendor wants so. Each address is fetched once, however many deployments are tried. */
+  inline(messages: readonly Message[], rule: InlineRule, timeoutMs: number): Promise<readonly Message[]> {
+    const { services, configuration } = this.path;
+    const { maxRequestBytes } = configuration.kernel;
+    this.#files ??= new InlineFiles(services.upstream, {
+      maxBytes: Math.min(mostInlineBytes, maxRequestBytes),
+      // A request may fetch as much as it may bring along.
+      maxTotalBytes: maxRequestBytes,
+      timeoutMs: Math.min(mostInlineMs, timeoutMs),
+      signal: this.facts.signal,
+      userAgent: `rutter/${services.version}`,
+    });
+    return this.#files.inline(messages, rule, (text) => this.body.isWhole(text));
   }
 
   /** Adds one transfer's tokens and their price. */
@@ -159,13 +190,4 @@ export class ModelCall extends Rostered implements Call {
   elapsed(): number {
     return performance.now() - this.facts.startedAt;
   }
-}
-
-function chatText(chat: ChatRequest): string {
-  const lines: string[] = [];
-  for (const { content } of chat.messages) {
-    if (typeof content === 'string') lines.push(content);
-    else for (const part of content) if (part.type === 'text') lines.push(part.text);
-  }
-  return lines.join('\n');
 }

@@ -32,6 +32,7 @@ export function settle(call: ModelCall, end: Ending): Outcome {
     usage: call.usage,
     costNanoUsd: call.attempts.length === 0 && !call.cacheHit ? 0 : call.costNanoUsd(),
     cacheHit: call.cacheHit,
+    structuredOutput: call.structuredOutput,
     ending: end.ending,
     durationMs: rounded(durationMs),
     firstTokenMs: call.firstTokenMs === undefined ? undefined : rounded(call.firstTokenMs),

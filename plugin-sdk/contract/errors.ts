@@ -88,6 +88,8 @@ export const errorKinds = {
   ERR_PROVIDER_UNAVAILABLE: { status: 503, retry: 'same' },
   /** The vendor says that it is overloaded, or too many calls already wait for a connection to it. */
   ERR_PROVIDER_OVERLOADED: { status: 503, retry: 'next' },
+  /** The reply does not fit the JSON Schema that was asked for, also after one round to mend it. */
+  ERR_PROVIDER_SCHEMA: { status: 502, retry: 'never' },
   /** A stream ended before it was complete, or told of an error in its midst. */
   ERR_PROVIDER_STREAM: { status: 502, retry: 'same' },
   /** A plugin that runs elsewhere, or a service it gives, is away at present. */

@@ -163,6 +163,12 @@ export interface Controls {
   readonly tags?: readonly string[];
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly cache?: Readonly<Record<string, unknown>>;
+  /** Leave out what the vendor does not take (`drop_params`); over what the deployment says. */
+  readonly dropParams?: boolean;
+  /** Names or paths of parameters to leave out, such as `tools[*].function.strict`; beside the deployment's. */
+  readonly additionalDropParams?: readonly string[];
+  /** Parameters to pass on although the vendor is not known to take them; beside the deployment's. */
+  readonly allowedParams?: readonly string[];
   /** Gateway-only fields that a later capability owns, by wire name. */
   readonly rest?: Readonly<Record<string, unknown>>;
 }
@@ -225,6 +231,8 @@ export interface Outcome {
   /** Integer nano-dollars (1e-9 USD); undefined when the price is unknown. */
   readonly costNanoUsd: number | undefined;
   readonly cacheHit: boolean;
+  /** How the model was held to JSON, where that was asked for. */
+  readonly structuredOutput?: 'native' | 'tool' | 'json' | undefined;
   /** `client` left, the stream `broke` after content, or it is complete. */
   readonly ending: 'complete' | 'client' | 'broke' | 'error';
   readonly durationMs: number;

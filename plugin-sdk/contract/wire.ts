@@ -26,6 +26,8 @@ export interface CallFacts {
   /** The caller asked to see usage in the stream. */
   readonly includeUsage: boolean;
   readonly controls: Controls;
+  /** A reply in JSON is asked for: the kernel then looks whether the vendor's own way to it will do before bytes pass. */
+  readonly asksForJson?: boolean;
   /** Top-level fields that are the gateway's and never reach a vendor. */
   readonly strip: readonly string[];
 }
@@ -187,15 +189,19 @@ export interface ChatCodec {
   pass?(input: PassInput): PassRequest;
   relay?(context: RelayContext): Relay;
   /**
-   * Sorts of parts the vendor takes only as bytes: the kernel downloads the addresses of these, and `request`
-   * sees them inline.
+   * Sorts of parts the vendor takes only as bytes: the kernel downloads the http and https addresses of these, and
+   * `request` sees them inline. Addresses of other schemes and file ids are the codec's.
    */
   readonly inlines?: readonly ('image' | 'file')[];
+  /** Whether the vendor reads this http(s) address itself, one of its own file store for instance; the kernel then leaves it. */
+  readsAddress?(address: string, deployment: Deployment): boolean;
   /**
    * The best way to hold this model to a JSON Schema: the vendor's own parameter (`native`, when absent), a
    * forced tool call, or its JSON mode with the reply checked. The kernel rewrites the request for all but the first.
+   * `request` is what is asked, for models that cannot be made to call a tool while they reason, for instance; where
+   * it asks for JSON of any shape, `tool` has it forced by a tool too and the others leave it to `request`.
    */
-  structured?(deployment: Deployment): 'native' | 'tool' | 'json';
+  structured?(deployment: Deployment, request: ChatRequest): 'native' | 'tool' | 'json';
 }
 
 export interface EmbeddingsCodec {

@@ -57,6 +57,7 @@ function record(outcome: Outcome): Readonly<Record<string, unknown>> {
     tries: attempts.length > 1 ? attempts.map(tellAttempt).join(', ') : undefined,
     fallbacks: outcome.fallbacks,
     cacheHit: outcome.cacheHit,
+    structuredOutput: outcome.structuredOutput,
     inputTokens: usage?.input,
     cachedInputTokens: usage?.cachedInput,
     cacheWriteTokens: usage === undefined ? undefined : sum(usage.cacheWrite, usage.cacheWriteLong),

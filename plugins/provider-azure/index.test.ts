@@ -123,10 +123,11 @@ describe('what runs behind a name', () => {
   });
 
   it('binds old versions to a schema by a tool', () => {
-    const { structured } = provider.chat!;
-    expect(structured!(at(resource, { apiVersion: '2024-06-01' }))).toBe('tool');
-    expect(structured!(at(resource, { apiVersion: '2024-10-21' }))).toBe('native');
-    expect(structured!(at(`${resource}/openai/v1`, { apiVersion: '2024-06-01' }))).toBe('native');
+    const structured = (deployment: Parameters<typeof baseModelOf>[0]) =>
+      provider.chat!.structured!(deployment, { model: 'g', messages: [], stream: false, extra: {} });
+    expect(structured(at(resource, { apiVersion: '2024-06-01' }))).toBe('tool');
+    expect(structured(at(resource, { apiVersion: '2024-10-21' }))).toBe('native');
+    expect(structured(at(`${resource}/openai/v1`, { apiVersion: '2024-06-01' }))).toBe('native');
   });
 });
 

@@ -65,7 +65,11 @@ export const litellmBlock: KeyBlock = {
     default_key_generate_params: later('map', 'What a new key gets.'),
     upperbound_key_generate_params: later('map', 'Most a new key may get.'),
     key_generation_settings: later('map', 'Who may make keys.'),
-    enable_json_schema_validation: later('boolean', 'Check replies against the schema asked for.'),
+    enable_json_schema_validation: honoured(
+      'boolean',
+      'Check every reply against the JSON Schema that was asked for; a stream is held back until it has been.',
+      { default: 'false' },
+    ),
     ssl_verify: later('any', 'Check certificates of vendors.'),
     ssl_certificate: later('text', 'Certificate shown to vendors.'),
     force_ipv4: later('boolean', 'Call vendors by IPv4 only.'),

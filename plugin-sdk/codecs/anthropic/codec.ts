@@ -3,13 +3,15 @@ import type { ChatCodec } from '../../contract/wire.ts';
 import { readReply } from './reply.ts';
 import { type AnthropicCodecOptions, writeRequest } from './request.ts';
 import { readEvents } from './stream.ts';
+import { bestStructure } from './structure.ts';
 
 /** Chat with a model that speaks the Messages API. */
 export function anthropicMessagesCodec(options: AnthropicCodecOptions = {}): ChatCodec {
   return {
     framing: 'sse',
     request: (input) => writeRequest(input, options),
-    reply: (body, context) => readReply(body, context),
-    events: readEvents,
+    reply: (body) => readReply(body),
+    events: () => readEvents(),
+    structured: bestStructure,
   };
 }

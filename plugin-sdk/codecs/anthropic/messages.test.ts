@@ -288,36 +288,22 @@ describe('a JSON reply', () => {
   const schema = { type: 'object', properties: { a: { type: 'number' } } };
   const format = (found: unknown) => ({ type: 'json_schema', json_schema: { name: 'answer', schema: found } });
 
-  it('is asked for with a forced tool', () => {
-    const body = write({ response_format: format(schema) });
-    expect(body.tools).toMatchObject([{ name: 'json_tool_call', input_schema: schema }]);
-    expect(body.tool_choice).toEqual({ type: 'tool', name: 'json_tool_call' });
-    expect(write({ response_format: { type: 'json_object' } }).tools).toMatchObject([
-      { name: 'json_tool_call', input_schema: { type: 'object' } },
-    ]);
-    expect(write({ response_format: { type: 'text' } })).not.toHaveProperty('tools');
-  });
-
-  it('is asked for inside an object where its root is none, definitions at the root', () => {
-    const list = { type: 'array', items: { $ref: '#/$defs/n' }, $defs: { n: { type: 'number' } } };
-    expect((write({ response_format: format(list) }).tools as { input_schema: unknown }[])[0]!.input_schema).toEqual({
-      type: 'object',
-      properties: { values: { type: 'array', items: { $ref: '#/$defs/n' } } },
-      required: ['values'],
-      $defs: { n: { type: 'number' } },
+  it('is asked for in the vendor\u2019s own way, objects closed', () => {
+    const body = write({ response_format: format(schema) }, { model: 'claude-sonnet-4-5' });
+    expect(body.output_config).toEqual({
+      format: { type: 'json_schema', schema: { ...schema, additionalProperties: false } },
     });
+    expect(body).not.toHaveProperty('tools');
   });
 
-  it('leaves other tools to be called', () => {
-    expect(write({ response_format: format(schema), tools: [tool] })).toMatchObject({
-      tools: [{ name: 'look' }, { name: 'json_tool_call' }],
-      tool_choice: { type: 'any' },
-    });
+  it('stands beside the effort of a model that thinks', () => {
+    const body = write({ response_format: format(schema), reasoning_effort: 'low' }, { model: 'claude-opus-4-6' });
+    expect(body.output_config).toMatchObject({ effort: 'low', format: { type: 'json_schema' } });
   });
 
-  it('is asked for natively while the model thinks, for then no tool can be forced', () => {
-    const body = write({ response_format: format(schema), thinking: { type: 'enabled', budget_tokens: 1024 } });
-    expect(body.output_config).toEqual({ format: { type: 'json_schema', schema } });
-    expect(body).not.toHaveProperty('tool_choice');
+  it('without a schema is asked for in words, for the API has no mode for it', () => {
+    const body = write({ response_format: { type: 'json_object' } });
+    expect(body.system).toMatchObject([{ type: 'text', text: expect.stringContaining('JSON object') }]);
+    expect(write({ response_format: { type: 'text' } })).not.toHaveProperty('system');
   });
 });

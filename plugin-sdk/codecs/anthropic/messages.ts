@@ -5,7 +5,7 @@
  * the answers of all tools of a turn come together, ahead of what the user
  * said next; signed reasoning opens the assistant's turn, as it was.
  */
-import type { Message, ReasoningBlock } from '../../contract/chat.ts';
+import type { ChatRequest, Message, ReasoningBlock } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
 import { plainCallId } from '../signed-call.ts';
 import { defined, isObject, type JsonObject, parseJson } from '../values.ts';
@@ -20,13 +20,20 @@ export interface Turn {
 // The API refuses a conversation that the assistant opens, or an empty one.
 const placeholder = (): Turn => ({ role: 'user', content: [{ type: 'text', text: '.' }] });
 
+const jsonInstruction = 'Answer with one JSON object and nothing else: no words around it and no code fence.';
+
 const isSystem = ({ role }: Message) => role === 'system' || role === 'developer';
 
 /** The `system` blocks; undefined for none. */
-export function writeSystem(messages: readonly Message[]): JsonObject[] | undefined {
+export function writeSystem({
+  messages,
+  responseFormat,
+}: Pick<ChatRequest, 'messages' | 'responseFormat'>): JsonObject[] | undefined {
   const blocks = messages.flatMap((message, index) =>
     isSystem(message) ? marked(writeContent(message.content, `messages[${index}]`), message) : [],
   );
+  // The API has no JSON mode; models go by what they are told.
+  if (responseFormat?.type === 'json') blocks.push({ type: 'text', text: jsonInstruction });
   return blocks.length > 0 ? blocks : undefined;
 }
 

@@ -4,11 +4,6 @@ import type { EndReason } from '../../contract/chat.ts';
 export const messagesDialect = 'anthropic-messages';
 export const apiVersion = '2023-06-01';
 
-/** The tool a JSON reply is asked for with; its input becomes the content. */
-export const jsonTool = 'json_tool_call';
-/** Holds the value where a schema's root is no object, which a tool's input must be. */
-export const jsonValue = 'values';
-
 const endReasons: Readonly<Record<string, EndReason>> = {
   end_turn: 'stop',
   stop_sequence: 'stop',

@@ -1,18 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ChatEvent, ChatRequest } from '../../contract/chat.ts';
+import type { ChatEvent } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
 import { collectEvents } from '../events.ts';
 import { anthropicFailure } from './failure.ts';
 import { readReply } from './reply.ts';
 import { readEvents } from './stream.ts';
 
-const plain: ChatRequest = { model: 'm', messages: [], stream: false, extra: {} };
-const asJson = (schema?: unknown): ChatRequest => ({
-  ...plain,
-  responseFormat: schema === undefined ? { type: 'json' } : { type: 'json-schema', name: 'n', schema },
-});
-const read = (body: unknown, request = plain) => readReply(body, { request });
+const read = (body: unknown) => readReply(body);
 
 const message = (content: unknown[], more: Record<string, unknown> = {}) => ({
   id: 'msg_1',
@@ -100,20 +95,6 @@ describe('a whole message', () => {
     });
   });
 
-  it('has its JSON taken out of the tool it was asked for with', () => {
-    const tool = (input: unknown) =>
-      message([{ type: 'tool_use', id: 't', name: 'json_tool_call', input }], { stop_reason: 'tool_use' });
-    expect(read(tool({ a: 1 }), asJson())).toMatchObject({ text: '{"a":1}', end: 'stop' });
-    expect(read(tool({ a: 1 }), asJson())).not.toHaveProperty('toolCalls');
-    expect(read(tool({ values: [1, 2] }), asJson({ type: 'array' })).text).toBe('[1,2]');
-    expect(read(tool({ values: [1] }), asJson({ type: 'object' })).text).toBe('{"values":[1]}');
-    expect(read(tool({ a: 1 }))).toMatchObject({
-      text: '',
-      end: 'tool-calls',
-      toolCalls: [{ name: 'json_tool_call' }],
-    });
-  });
-
   it.each([
     [{ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'ERR_PROVIDER_OVERLOADED'],
     ['<html>', 'ERR_PROVIDER_MALFORMED'],
@@ -145,8 +126,8 @@ const end = (stop_reason = 'end_turn', usage: unknown = { output_tokens: 20 }) =
   { type: 'message_stop' },
 ];
 
-function stream(payloads: readonly unknown[], request = plain): ChatEvent[] {
-  const reader = readEvents({ request });
+function stream(payloads: readonly unknown[]): ChatEvent[] {
+  const reader = readEvents();
   return payloads.flatMap((payload) => [
     ...reader({ event: (payload as { type: string }).type, data: JSON.stringify(payload) }),
   ]);
@@ -216,22 +197,6 @@ describe('a streamed message', () => {
     expect(events).toContainEqual({ type: 'usage', input: 12, cachedInput: 5, cacheWriteLong: 2, output: 3 });
   });
 
-  it('has the JSON of its tool as text, unwrapped where it was wrapped', () => {
-    const frames = (pieces: string[]) => [
-      start,
-      open(0, { type: 'tool_use', id: 't', name: 'json_tool_call', input: {} }),
-      ...pieces.map((partial_json) => delta(0, { type: 'input_json_delta', partial_json })),
-      close(0),
-      ...end('tool_use'),
-    ];
-    expect(collectEvents(stream(frames(['{"a"', ':1}']), asJson()))).toMatchObject({ text: '{"a":1}', end: 'stop' });
-    expect(collectEvents(stream(frames(['{"values":', '[1]}']), asJson({ type: 'array' })))).toMatchObject({
-      text: '[1]',
-      end: 'stop',
-    });
-    expect(collectEvents(stream(frames([]), asJson())).text).toBe('{}');
-  });
-
   it.each([
     [{ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'ERR_PROVIDER_OVERLOADED', 'next'],
     [{ type: 'error', error: { type: 'api_error', message: 'Internal' } }, 'ERR_PROVIDER_INTERNAL', 'same'],
@@ -242,7 +207,7 @@ describe('a streamed message', () => {
   });
 
   it('throws for what is no JSON', () => {
-    expect(() => readEvents({ request: plain })({ event: 'ping', data: '<html>' })).toThrow(
+    expect(() => readEvents()({ event: 'ping', data: '<html>' })).toThrow(
       expect.objectContaining({ code: 'ERR_PROVIDER_MALFORMED' }),
     );
   });

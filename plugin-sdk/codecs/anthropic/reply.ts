@@ -1,11 +1,9 @@
 /** Whole replies of the Messages API as neutral ones. */
 import type { ChatReply, ReasoningBlock, ToolCall } from '../../contract/chat.ts';
-import type { CodecContext } from '../../contract/wire.ts';
 import { malformed, replyObject } from '../failures.ts';
 import { defined, filled, isArray, isFilled, isObject, isString, type JsonObject, parseJson } from '../values.ts';
 import { innerFailure } from './failure.ts';
-import { endReason, jsonTool, jsonValue, messagesDialect } from './names.ts';
-import { isWrappedSchema, wantsJson } from './tools.ts';
+import { endReason, messagesDialect } from './names.ts';
 import { readUsage } from './usage.ts';
 
 interface Blocks {
@@ -15,24 +13,21 @@ interface Blocks {
   /** Blocks with no place in the neutral model. */
   readonly others: JsonObject[];
   readonly citations: unknown[];
-  isJson: boolean;
 }
 
-export function readReply(body: unknown, { request }: Pick<CodecContext, 'request'>): ChatReply {
+export function readReply(body: unknown): ChatReply {
   const found = replyObject(isString(body) ? (parseJson(body) ?? body) : body, 'a message in JSON');
   const { id, type, role: _, model, content, usage, stop_reason: stop, stop_sequence: sequence, ...envelope } = found;
   if (type === 'error') throw innerFailure(found);
   if (!isArray(content)) throw malformed(JSON.stringify(found), 'a message in JSON, with content');
-  const blocks = readBlocks(content.filter(isObject), wantsJson(request) ? request : undefined);
+  const blocks = readBlocks(content.filter(isObject));
   const { text, toolCalls, reasoning } = blocks;
-  const end = endReason(stop);
   for (const name in envelope) if (envelope[name] === null) delete envelope[name];
   return defined({
     text,
     toolCalls: toolCalls.length > 0 ? toolCalls : undefined,
     reasoning: reasoning.length > 0 ? reasoning : undefined,
-    // The tool that carried the JSON was ours: to the client it is a normal end.
-    end: blocks.isJson && end === 'tool-calls' && toolCalls.length === 0 ? 'stop' : end,
+    end: endReason(stop),
     id: isFilled(id) ? id : undefined,
     model: isFilled(model) ? model : undefined,
     usage: readUsage(usage, reasoning.map((block) => block.text ?? '').join('')),
@@ -49,20 +44,17 @@ function otherFields({ others, citations }: Blocks): JsonObject | undefined {
   return filled(fields) && { provider_specific_fields: fields };
 }
 
-function readBlocks(content: readonly JsonObject[], request: CodecContext['request'] | undefined): Blocks {
-  const into: Blocks = { text: '', toolCalls: [], reasoning: [], others: [], citations: [], isJson: false };
-  for (const block of content) readBlock(block, request, into);
+function readBlocks(content: readonly JsonObject[]): Blocks {
+  const into: Blocks = { text: '', toolCalls: [], reasoning: [], others: [], citations: [] };
+  for (const block of content) readBlock(block, into);
   return into;
 }
 
-function readBlock(block: JsonObject, request: CodecContext['request'] | undefined, into: Blocks): void {
+function readBlock(block: JsonObject, into: Blocks): void {
   const { type } = block;
   if (type === 'text' && isString(block.text)) {
     into.text += block.text;
     if (isArray(block.citations)) into.citations.push(...block.citations);
-  } else if (type === 'tool_use' && block.name === jsonTool && request !== undefined) {
-    into.isJson = true;
-    into.text += jsonText(block.input, isWrappedSchema(request.responseFormat));
   } else if (type === 'tool_use') {
     into.toolCalls.push({
       id: String(block.id),
@@ -80,10 +72,4 @@ function readBlock(block: JsonObject, request: CodecContext['request'] | undefin
   } else {
     into.others.push(block);
   }
-}
-
-/** The JSON text that the tool's input stands for. */
-export function jsonText(input: unknown, isWrapped: boolean): string {
-  const value = isWrapped && isObject(input) && input[jsonValue] !== undefined ? input[jsonValue] : input;
-  return JSON.stringify(value ?? {});
 }

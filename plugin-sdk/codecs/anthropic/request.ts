@@ -7,6 +7,7 @@ import { defined, isArray, isNumber, isObject, isString, type JsonObject } from 
 import { writeSystem, writeTurns } from './messages.ts';
 import { apiVersion } from './names.ts';
 import { type Thinking, writeThinking } from './reasoning.ts';
+import { nativeSchema } from './structure.ts';
 import { writeTools } from './tools.ts';
 
 export interface AnthropicCodecOptions {
@@ -46,12 +47,12 @@ export function writeRequest(
     ...writeExtra(request, deployment, drops),
     model: deployment.model,
     max_tokens: maxTokens(request, deployment, thinking, options.defaultMaxTokens ?? 4096),
-    system: writeSystem(request.messages),
+    system: writeSystem(request),
     messages: writeTurns(request.messages),
     stream: request.stream ? true : undefined,
     ...writeSampling(request, thinking, drops),
     stop_sequences: stopSequences(request, drops),
-    ...writeTools(request, drops, { modifies, isThinking: thinking.isThinking }),
+    ...writeTools(request, drops, modifies),
     ...thinking.body,
     ...outputConfig(request, thinking),
     metadata: writeMetadata(request, drops),
@@ -126,12 +127,13 @@ function stopSequences({ stop = [] }: ChatRequest, { dropped }: Drops): string[]
   return kept.length > 0 ? kept : undefined;
 }
 
-/** Native structured output, for the case in which no tool can be forced. */
-function outputConfig({ extra, responseFormat }: ChatRequest, { isThinking, body }: Thinking): JsonObject {
+function outputConfig({ extra, responseFormat }: ChatRequest, { body }: Thinking): JsonObject {
   const own = isObject(extra.output_config) ? extra.output_config : {};
   const effort = isObject(body.output_config) ? body.output_config : {};
-  const isNative = isThinking && responseFormat?.type === 'json-schema';
-  const format = isNative ? { format: { type: 'json_schema', schema: responseFormat.schema } } : {};
+  const format =
+    responseFormat?.type === 'json-schema'
+      ? { format: { type: 'json_schema', schema: nativeSchema(responseFormat.schema) ?? responseFormat.schema } }
+      : {};
   const config = { ...own, ...effort, ...format };
   return Object.keys(config).length > 0 ? { output_config: config } : {};
 }

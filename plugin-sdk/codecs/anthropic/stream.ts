@@ -1,17 +1,15 @@
 /** Streamed replies of the Messages API as neutral events. */
 import type { ChatEvent, Usage } from '../../contract/chat.ts';
-import type { CodecContext, Frame } from '../../contract/wire.ts';
+import type { Frame } from '../../contract/wire.ts';
 import { malformed } from '../failures.ts';
 import { defined, filled, isFilled, isNumber, isObject, isString, type JsonObject, parseJson } from '../values.ts';
 import { innerFailure } from './failure.ts';
-import { endReason, jsonTool, messagesDialect } from './names.ts';
-import { jsonText } from './reply.ts';
-import { isWrappedSchema, wantsJson } from './tools.ts';
+import { endReason, messagesDialect } from './names.ts';
 import { readUsage } from './usage.ts';
 
 /** One content block while it is open. */
 interface OpenBlock {
-  readonly kind: 'text' | 'tool' | 'json' | 'thinking' | 'other';
+  readonly kind: 'text' | 'tool' | 'thinking' | 'other';
   /** Index of a tool among tools: not the block's own. */
   readonly tool: number;
   text: string;
@@ -19,19 +17,11 @@ interface OpenBlock {
 }
 
 class MessageReader {
-  readonly #isJson: boolean;
-  readonly #isWrapped: boolean;
   readonly #open = new Map<number, OpenBlock>();
   #tools = 0;
-  #hasJson = false;
   #usage: JsonObject = {};
   #thinking = '';
   #isEnded = false;
-
-  constructor({ request }: Pick<CodecContext, 'request'>) {
-    this.#isJson = wantsJson(request);
-    this.#isWrapped = isWrappedSchema(request.responseFormat);
-  }
 
   read({ event, data }: Frame): ChatEvent[] {
     if (data.trim() === '') return [];
@@ -75,11 +65,6 @@ class MessageReader {
         open('text');
         return isFilled(text) ? [{ type: 'text-delta', text }] : [];
       case 'tool_use': {
-        if (this.#isJson && name === jsonTool) {
-          this.#hasJson = true;
-          open('json');
-          return [];
-        }
         open('tool', this.#tools);
         const given = isObject(input) && filled(input) !== undefined ? JSON.stringify(input) : '';
         this.#open.get(index)!.text = given;
@@ -120,11 +105,6 @@ class MessageReader {
   }
 
   #input(block: OpenBlock, json: string): ChatEvent[] {
-    if (block.kind === 'json') {
-      // A wrapped value can only be taken out of its object when that is whole.
-      block.text = this.#isWrapped || block.text === '' ? block.text + json : block.text;
-      return this.#isWrapped ? [] : [{ type: 'text-delta', text: json }];
-    }
     // The length is all that matters: whether there were arguments.
     if (block.text === '') block.text = json;
     return [{ type: 'tool-call-delta', index: block.tool, arguments: json }];
@@ -144,9 +124,6 @@ class MessageReader {
     }
     if (block?.kind === 'tool' && block.text === '')
       return [{ type: 'tool-call-delta', index: block.tool, arguments: '{}' }];
-    if (block?.kind === 'json' && (this.#isWrapped || block.text === '')) {
-      return [{ type: 'text-delta', text: jsonText(parseJson(block.text), this.#isWrapped) }];
-    }
     return [];
   }
 
@@ -159,10 +136,9 @@ class MessageReader {
     const reason = endReason(stop);
     const usage: Usage | undefined = readUsage(this.#usage, this.#thinking);
     const extra = isString(sequence) ? { stop_sequence: sequence } : undefined;
-    const isJsonEnd = this.#hasJson && this.#tools === 0 && reason === 'tool-calls';
     return [
       ...(usage === undefined ? [] : [{ type: 'usage' as const, ...usage }]),
-      { type: 'end', reason: isJsonEnd ? 'stop' : reason, ...defined({ extra }) },
+      { type: 'end', reason, ...defined({ extra }) },
     ];
   }
 }
@@ -173,7 +149,7 @@ const withoutNulls = (value: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 
 /** Reader of one stream. It throws the error that an event may carry. */
-export function readEvents(context: Pick<CodecContext, 'request'>): (frame: Frame) => readonly ChatEvent[] {
-  const reader = new MessageReader(context);
+export function readEvents(): (frame: Frame) => readonly ChatEvent[] {
+  const reader = new MessageReader();
   return (frame) => reader.read(frame);
 }

@@ -1,11 +1,11 @@
-/** Tools, the choice among them, and the tool that a JSON reply is asked for with. */
-import type { ChatRequest, OtherTool, ResponseFormat, Tool, ToolChoice } from '../../contract/chat.ts';
+/** Tools and the choice among them. */
+import type { ChatRequest, OtherTool, Tool, ToolChoice } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
 import type { Drops } from '../drops.ts';
 import { unsupported } from '../failures.ts';
 import { defined, isObject, isString, type JsonObject } from '../values.ts';
 import { usesTools } from './messages.ts';
-import { jsonTool, jsonValue, messagesDialect } from './names.ts';
+import { messagesDialect } from './names.ts';
 
 const emptySchema = { type: 'object', properties: {} };
 
@@ -35,28 +35,13 @@ function writeToolChoice(choice: ToolChoice | undefined, parallel: boolean | und
 }
 
 /** `tools` and `tool_choice` of the body. */
-export function writeTools(
-  request: ChatRequest,
-  drops: Drops,
-  context: { readonly modifies: boolean; readonly isThinking: boolean },
-): JsonObject {
-  const { toolChoice, parallelToolCalls, responseFormat } = request;
+export function writeTools(request: ChatRequest, drops: Drops, modifies: boolean): JsonObject {
+  const { toolChoice, parallelToolCalls } = request;
   const tools = [
     ...(request.tools ?? []).flatMap((tool, index) => writeTool(tool, index, drops)),
     ...searchTool(request),
   ];
-  const json = jsonToolFor(responseFormat);
-  if (json !== undefined && !(context.isThinking && responseFormat?.type === 'json-schema')) {
-    const hasOthers = tools.length > 0;
-    // Thinking and a forced tool exclude each other; then the model is only offered the tool.
-    const forced = context.isThinking
-      ? { type: 'auto' }
-      : hasOthers
-        ? { type: 'any' }
-        : { type: 'tool', name: jsonTool };
-    return { tools: [...tools, json], tool_choice: forced };
-  }
-  if (tools.length === 0 && usesTools(request.messages)) tools.push(dummyTool(context.modifies));
+  if (tools.length === 0 && usesTools(request.messages)) tools.push(dummyTool(modifies));
   if (tools.length === 0) return {};
   return defined({ tools, tool_choice: writeToolChoice(toolChoice, parallelToolCalls) });
 }
@@ -74,38 +59,6 @@ function dummyTool(isAllowed: boolean): JsonObject {
     { param: 'tools' },
   );
 }
-
-/** The schema to ask for, wrapped where its root is no object. */
-function jsonToolFor(format: ResponseFormat | undefined): JsonObject | undefined {
-  if (format === undefined || format.type === 'text') return undefined;
-  if (format.type === 'json') {
-    return {
-      name: jsonTool,
-      description: 'Answer with this tool.',
-      input_schema: { type: 'object', additionalProperties: true, properties: {} },
-    };
-  }
-  const { schema, description = 'Answer with this tool.' } = format;
-  const isWrapped = isWrappedSchema(format);
-  const input = isWrapped && isObject(schema) ? wrapped(schema) : schema;
-  return { name: jsonTool, description, input_schema: isObject(input) ? { type: 'object', ...input } : emptySchema };
-}
-
-// References point at the root, so definitions have to move there.
-function wrapped({ $defs, definitions, ...schema }: JsonObject): JsonObject {
-  return defined({ type: 'object', properties: { [jsonValue]: schema }, required: [jsonValue], $defs, definitions });
-}
-
-/** Whether the value asked for comes inside an object, and has to be taken out of it. */
-export const isWrappedSchema = (format: ResponseFormat | undefined): boolean =>
-  format?.type === 'json-schema' &&
-  isObject(format.schema) &&
-  format.schema.type !== undefined &&
-  format.schema.type !== 'object';
-
-/** Whether replies to the request may carry their content in the JSON tool. */
-export const wantsJson = ({ responseFormat }: Pick<ChatRequest, 'responseFormat'>): boolean =>
-  responseFormat !== undefined && responseFormat.type !== 'text';
 
 const searches: Readonly<Record<string, number>> = { low: 1, medium: 5, high: 10 };
 

@@ -1,5 +1,6 @@
 /** Codec for Gemini's generateContent, as the Gemini API and Vertex AI serve it. */
 import type { ChatCodec } from '../../contract/wire.ts';
+import { readsAddress } from './parts.ts';
 import { readReply } from './reply.ts';
 import { type GeminiCodecOptions, writeRequest } from './request.ts';
 import { readEvents } from './stream.ts';
@@ -12,6 +13,7 @@ export function geminiCodec(options: GeminiCodecOptions): ChatCodec {
     reply: (body, context) => readReply(body, context),
     events: readEvents,
     inlines: ['image', 'file'],
+    readsAddress,
     structured: () => 'native',
   };
 }

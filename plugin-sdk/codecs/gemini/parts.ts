@@ -71,6 +71,12 @@ function writeMedia(
 const isReadable = (address: string): boolean =>
   /^(?:gs|https?):\/\//i.test(address) || /^files\/[\w-]+$/.test(address);
 
+const ownAddress =
+  /^https?:\/\/(?:generativelanguage\.googleapis\.com|(?:www\.|m\.)?youtube\.com|youtu\.be)(?::\d+)?(?:[/?#]|$)/i;
+
+/** Addresses that Google reads itself: of its Files API and of YouTube. */
+export const readsAddress = (address: string): boolean => ownAddress.test(address);
+
 const typesByEnding: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',

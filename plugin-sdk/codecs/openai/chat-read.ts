@@ -182,12 +182,14 @@ function readFile({ file, ...outer }: JsonObject, cacheControl: unknown): Part |
   const found = set.take('file_data', isString);
   const data = found === undefined ? {} : (readDataUri(found) ?? { data: found });
   const name = set.take('filename', isString);
-  const fileId = set.take('file_id', isString);
+  const id = set.take('file_id', isString);
+  // LiteLLM's users put addresses where OpenAI has ids.
+  const place = id === undefined ? {} : /^(?:https?|data):/i.test(id) ? { url: id } : { fileId: id };
   return defined({
     type: 'file' as const,
     ...data,
     name,
-    fileId,
+    ...place,
     cacheControl,
     extra: nested(outer, 'file', set.rest),
   });
@@ -227,6 +229,14 @@ function readResponseFormat(set: Fieldset): ResponseFormat | undefined {
 }
 
 function responseFormat({ type, json_schema: found, ...others }: JsonObject): ResponseFormat | undefined {
+  const { response_schema: schema, ...rest } = others;
+  // LiteLLM's spelling for vendors that have a schema beside their JSON mode.
+  if (type === 'json_object' && found === undefined && isObject(schema) && filled(rest) === undefined)
+    return { type: 'json-schema', name: 'response', schema };
+  return plainFormat({ type, json_schema: found, ...others });
+}
+
+function plainFormat({ type, json_schema: found, ...others }: JsonObject): ResponseFormat | undefined {
   if (filled(others) !== undefined) return undefined;
   if (found === undefined) return type === 'text' ? { type } : type === 'json_object' ? { type: 'json' } : undefined;
   if (type !== 'json_schema' || !isObject(found) || !isString(found.name) || !isObject(found.schema)) return undefined;

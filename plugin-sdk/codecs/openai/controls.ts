@@ -26,11 +26,20 @@ export const gatewayFields: readonly string[] = [
   'mock_testing_rate_limit_error',
   'mock_timeout',
   'disable_fallbacks',
+  'drop_params',
+  'additional_drop_params',
+  'allowed_openai_params',
 ];
 
 const owned = new Set(gatewayFields);
 // Read into a control of their own; the others ride in `rest` for the capability that owns them.
-const named = new Set(gatewayFields.slice(0, 9).concat('disable_fallbacks'));
+const named = new Set([
+  ...gatewayFields.slice(0, 9),
+  'disable_fallbacks',
+  'drop_params',
+  'additional_drop_params',
+  'allowed_openai_params',
+]);
 
 const none: { readonly controls: Controls; readonly strip: readonly string[] } = { controls: {}, strip: [] };
 
@@ -48,7 +57,10 @@ export function readControls({ fields, headers }: DialectInput): typeof none {
     fallbacks: list(fields.fallbacks, 'fallbacks')?.map(fallback),
     contextWindowFallbacks: list(fields.context_window_fallbacks, 'context_window_fallbacks'),
     contentPolicyFallbacks: list(fields.content_policy_fallbacks, 'content_policy_fallbacks'),
-    disableFallbacks: flag(fields.disable_fallbacks),
+    disableFallbacks: flag(fields.disable_fallbacks, 'disable_fallbacks'),
+    dropParams: flag(fields.drop_params, 'drop_params'),
+    additionalDropParams: texts(fields.additional_drop_params, 'additional_drop_params'),
+    allowedParams: texts(fields.allowed_openai_params, 'allowed_openai_params'),
     tags: readTags(fields, metadata, headers['x-litellm-tags']),
     metadata,
     cache: object(fields.cache, 'cache'),
@@ -82,10 +94,18 @@ function seconds(value: unknown, param: string): number | undefined {
 const numeric = (value: unknown): number =>
   typeof value === 'number' ? value : isString(value) && value.trim() !== '' ? Number(value) : Number.NaN;
 
-function flag(value: unknown): boolean | undefined {
+function flag(value: unknown, param: string): boolean | undefined {
   if (isAbsent(value)) return undefined;
   if (isBoolean(value)) return value;
-  throw invalid('disable_fallbacks', value, 'true or false');
+  throw invalid(param, value, 'true or false');
+}
+
+const mostNames = 64;
+
+function texts(value: unknown, param: string): readonly string[] | undefined {
+  if (isAbsent(value)) return undefined;
+  if (isArray(value) && value.length <= mostNames && value.every(isString)) return value;
+  throw invalid(param, value, `an array of at most ${mostNames} names`);
 }
 
 function list(value: unknown, param: string): unknown[] | undefined {

@@ -18,11 +18,12 @@ function readWith(input: DialectInput, check: (fields: Fields) => void) {
   const { fields, params } = input;
   const model = readModel(fields, params);
   check(fields);
-  const { stream_options: options } = fields;
+  const { stream_options: options, response_format: format } = fields;
   return {
     model,
     stream: fields.stream === true,
     includeUsage: isObject(options) && options.include_usage === true,
+    ...(isObject(format) && format.type !== 'text' && { asksForJson: true }),
     ...readControls(input),
   };
 }
