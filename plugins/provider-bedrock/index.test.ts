@@ -107,7 +107,14 @@ describe('the provider', () => {
 
   it('takes only bytes of images and files, and holds models to a schema by a tool', () => {
     expect(provider.chat!.inlines).toEqual(['image', 'file']);
-    expect(provider.chat!.structured!(deployment({ model: 'amazon.nova-pro-v1:0' }))).toBe('tool');
-    expect(provider.chat!.structured!(deployment({ model: 'invoke/anthropic.claude-sonnet-4-v1:0' }))).toBe('native');
+    const schema = { type: 'object', properties: {} };
+    const wayOf = (model: string) =>
+      provider.chat!.structured!(deployment({ model }), {
+        ...{ model: 'g', messages: [], stream: false, extra: {} },
+        responseFormat: { type: 'json-schema', name: 'n', schema },
+      });
+    expect(wayOf('amazon.nova-pro-v1:0')).toBe('tool');
+    expect(wayOf('invoke/anthropic.claude-sonnet-4-v1:0')).toBe('tool');
+    expect(wayOf('invoke/anthropic.claude-sonnet-4-5-v1:0')).toBe('native');
   });
 });

@@ -37,7 +37,7 @@ export default definePlugin({
     const chat: ChatCodec = {
       framing: 'aws-event-stream',
       inlines: ['image', 'file'],
-      structured: (deployment) => (isInvoked(deployment) ? 'native' : 'tool'),
+      structured: (deployment, request) => (isInvoked(deployment) ? invoke.structured(deployment, request) : 'tool'),
       request: (input) => (isInvoked(input.deployment) ? invoke.request(input) : writeRequest(input)),
       reply: (body, context) =>
         isInvoked(context.deployment) ? invoke.reply(body, context) : readReply(body, context),

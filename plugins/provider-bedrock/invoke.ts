@@ -33,12 +33,15 @@ const invokeVersion = 'bedrock-2023-05-31';
 
 const guarded = 'amazon-bedrock-guardrailAction';
 
-export function invokeCodec(defaultMaxTokens: number): Pick<ChatCodec, 'request' | 'reply' | 'events'> {
+export function invokeCodec(
+  defaultMaxTokens: number,
+): Required<Pick<ChatCodec, 'request' | 'reply' | 'events' | 'structured'>> {
   const claude = anthropicMessagesCodec({ defaultMaxTokens });
   return {
     request: (input) => writeInvoke(input, claude),
     reply: (body, context) => readInvoked(body, context, claude),
     events: (context) => readFrames(claude.events(named(context))),
+    structured: (deployment, request) => claude.structured?.(byName(deployment), request) ?? 'tool',
   };
 }
 
