@@ -234,7 +234,7 @@ async function checkPass({ suite, provider, deployment: target }: ProviderBench)
           } = codec?.pass?.({ deployment: target, stream, fields: given }) ?? { path: '' };
           expectEqual(given, fields(), `the fields of ${operation} afterwards`);
           expect(path.startsWith('/') || path.startsWith('http'), () => `${operation} goes to ${show(path)}`);
-          const isNamed = set.model === target.model || decodeURIComponent(path).includes(target.model);
+          const isNamed = `${set.model} ${decodeURIComponent(path)}`.includes(target.model);
           expect(isNamed, () => `${operation} keeps the caller's model name: set is ${show(set)}, path ${path}`);
           expect(
             !remove.includes('messages') && !remove.includes('input'),

@@ -12,7 +12,7 @@ import type {
 import { RutterError } from '../../contract/errors.ts';
 import { defined, isNumber, isObject, isString, type JsonObject, writeDataUri } from '../values.ts';
 import { chatDialect } from './names.ts';
-import { isOpaque, reasoningText, writeBlock } from './thinking.ts';
+import { isOpaque, readBlocks, reasoningText, writeBlock } from './thinking.ts';
 
 /** The body, under the caller's own model name. */
 export function writeChat(request: ChatRequest): JsonObject {
@@ -149,6 +149,16 @@ export function withoutReasoning(messages: readonly unknown[]): unknown[] {
     if (!isObject(message) || !hasReasoning(message)) return message;
     const { thinking_blocks: _blocks, reasoning_content: _text, ...rest } = message;
     return rest;
+  });
+}
+
+/** Copies of messages whose reasoning is told as text in one member alone, whoever thought it. */
+export function toldReasoning(messages: readonly unknown[], name: 'reasoning' | 'reasoning_content'): unknown[] {
+  return messages.map((message) => {
+    if (!isObject(message) || !hasReasoning(message)) return message;
+    const { thinking_blocks: blocks, reasoning_content: told, ...rest } = message;
+    const text = isString(told) && told !== '' ? told : reasoningText(readBlocks(blocks));
+    return text === '' ? rest : { ...rest, [name]: rest[name] ?? text };
   });
 }
 

@@ -137,6 +137,49 @@ describe('a vendor that refuses reasoning in the history', () => {
   });
 });
 
+describe('a vendor that takes reasoning in one member alone', () => {
+  const blocks = [{ type: 'thinking', thinking: 'signed', signature: 's' }];
+  const fields = {
+    model: 'g',
+    messages: [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a', reasoning_content: 'plain' },
+      { role: 'assistant', content: 'b', thinking_blocks: blocks },
+      { role: 'assistant', content: 'c', thinking_blocks: [{ type: 'redacted_thinking', data: 'd' }] },
+    ],
+  };
+
+  it.each(['reasoning', 'reasoning_content'] as const)('%s is told it there, in both forms', (name) => {
+    const codec = openAiChatCodec({ historyReasoning: name });
+    const expected = [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a', [name]: 'plain' },
+      { role: 'assistant', content: 'b', [name]: 'signed' },
+      { role: 'assistant', content: 'c' },
+    ];
+    expect(codec.pass!({ deployment: deployment('g'), stream: false, fields }).set).toEqual({ messages: expected });
+    const { body } = codec.request({ ...openAiChatDialect.chat!(fields), deployment: deployment('g') });
+    expect(body).toMatchObject({ messages: expected });
+    expect(JSON.stringify(body)).not.toContain('thinking_blocks');
+  });
+
+  it('is sent what it knows as it is', () => {
+    const known = { ...fields, messages: fields.messages.slice(0, 2) };
+    const codec = openAiChatCodec({ historyReasoning: 'reasoning_content' });
+    expect(codec.pass!({ deployment: deployment('g'), stream: false, fields: known }).set).toBeUndefined();
+  });
+});
+
+describe('a deployment whose name is not the model’s', () => {
+  it('goes by another name in the body, and by the rules of the model behind it', () => {
+    const codec = openAiChatCodec({ model: () => 'wire', openAiName: ({ info }) => info.base as string | undefined });
+    const pass = (base?: string) =>
+      codec.pass!({ deployment: { ...deployment('o3'), info: { base } }, stream: false, fields: { max_tokens: 5 } });
+    expect(pass('o3')).toMatchObject({ set: { model: 'wire', max_completion_tokens: 5 }, remove: ['max_tokens'] });
+    expect(pass()).toEqual({ path: '/chat/completions', set: { model: 'wire' } });
+  });
+});
+
 describe('text completions', () => {
   const completions = openAiCompletionsCodec();
   const fields = { model: 'g', prompt: 'Once', max_tokens: 5, logprobs: 2, echo: false, suffix: 'end', stop: '\n' };

@@ -12,7 +12,7 @@ import type {
 } from '../../contract/wire.ts';
 import { type Drops, dropsFor, lacking, type VendorLimits } from '../drops.ts';
 import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
-import { hasReasoning, withoutReasoning, writeChat } from './chat-write.ts';
+import { hasReasoning, toldReasoning, withoutReasoning, writeChat } from './chat-write.ts';
 import { writeCompletionRequest } from './completions.ts';
 import { type Adapted, adapt } from './models.ts';
 import { chatDialect, completionsDialect } from './names.ts';
@@ -36,6 +36,8 @@ export interface OpenAiCodecOptions {
   readonly messages?: (messages: readonly JsonObject[], change: BodyChange) => readonly JsonObject[];
   /** True where the vendor refuses `thinking_blocks` and `reasoning_content` in the history; such reasoning is left out. */
   readonly refusesReasoning?: (deployment: Deployment) => boolean;
+  /** The one member of messages in which the vendor takes reasoning of the history, as text; whoever thought it. */
+  readonly historyReasoning?: 'reasoning' | 'reasoning_content';
   /** The model's name in the body; the deployment's when absent. */
   readonly model?: (deployment: Deployment) => string;
   /**
@@ -99,12 +101,19 @@ function changed(options: OpenAiCodecOptions, { fields, set, deployment, drops }
   if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(hasReasoning)) {
     set.messages = withoutReasoning(messages);
   }
+  const { historyReasoning: name } = options;
+  if (name && isArray(messages) && messages.some((message) => isMistold(message, name))) {
+    set.messages = toldReasoning(messages, name);
+  }
   if (options.messages && isArray(messages)) {
     const found = (isArray(set.messages) ? set.messages : messages).filter(isObject);
     set.messages = options.messages(found, { fields: now(), deployment, drops });
   }
   return { ...set, ...change?.(now(), deployment, drops) };
 }
+
+const isMistold = (message: unknown, name: 'reasoning' | 'reasoning_content'): boolean =>
+  isObject(message) && (message.thinking_blocks !== undefined || (name === 'reasoning' && hasReasoning(message)));
 
 function setLimit(fields: Fields, set: JsonObject, name: 'max_tokens' | 'max_completion_tokens'): void {
   const other = name === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens';

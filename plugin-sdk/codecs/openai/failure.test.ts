@@ -63,6 +63,35 @@ describe('an error of the vendor', () => {
     });
   });
 
+  it.each<[string, number, object, string, RegExp]>([
+    [
+      'the words of the vendor behind it',
+      400,
+      { raw: '{"error":{"message":"prompt is too long: 9 > 5"}}', provider_name: 'Acme' },
+      'ERR_PROVIDER_CONTEXT_WINDOW',
+      /^Provider returned error \(Acme\): prompt is too long: 9 > 5$/,
+    ],
+    [
+      'its code',
+      400,
+      { raw: '{"error":{"message":"m","code":"content_filter"}}' },
+      'ERR_PROVIDER_CONTENT_POLICY',
+      /: m$/,
+    ],
+    ['what is no JSON', 429, { raw: 'slow down' }, 'ERR_PROVIDER_RATE_LIMIT', /: slow down$/],
+    [
+      'reasons of a moderation',
+      403,
+      { reasons: ['violence'] },
+      'ERR_PROVIDER_CONTENT_POLICY',
+      /^Provider returned error$/,
+    ],
+    ['nothing', 402, {}, 'ERR_PROVIDER_QUOTA', /^Provider returned error$/],
+  ])('of a router tells %s', (_what, code, metadata, expected, message) => {
+    const body = JSON.stringify({ error: { code, message: 'Provider returned error', metadata } });
+    expect(openAiFailure(code, body)).toMatchObject({ code: expected, message: expect.stringMatching(message) });
+  });
+
   it('keeps what the vendor said', () => {
     const { message, param, vendor } = failure(
       400,

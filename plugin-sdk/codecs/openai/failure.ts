@@ -1,7 +1,7 @@
 /** Errors of OpenAI and of servers that imitate it, read from whatever shape they chose. */
 import type { ErrorCode, RutterError } from '../../contract/errors.ts';
 import { safeMessage, statusCode, type VendorError, vendorFailure } from '../failures.ts';
-import { isObject, isString, type JsonObject, parseJson } from '../values.ts';
+import { isArray, isObject, isString, type JsonObject, parseJson } from '../values.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -30,7 +30,7 @@ const byCode: Readonly<Record<string, ErrorCode>> = {
 };
 
 const contextWindow =
-  /maximum context length|context[_ ]length|context window|prompt is too long|exceeds? the available context|too many (?:input )?tokens|input token count/i;
+  /maximum context length|context[_ ]length|context window|prompt is too long|exceeds? the available context|\+ `?max_new_tokens|too many (?:input )?tokens|input token count/i;
 const contentPolicy = /content management policy|content policy|safety system|responsible ai/i;
 const overloaded = /overloaded|slow_?down|at capacity/i;
 
@@ -74,13 +74,39 @@ function mapped(name: string | number | undefined): ErrorCode | undefined {
 function readError(body: unknown): VendorError | undefined {
   const outer = Array.isArray(body) ? (body[0] as unknown) : body;
   if (!isObject(outer)) return undefined;
-  const inner = outer.error ?? outer.detail ?? outer;
+  const inner = outer.error ?? outer.detail ?? choiceError(outer) ?? outer;
   if (isString(inner)) return { message: inner, ...named(outer) };
   const complaints = complaintsIn(inner) ?? complaintsIn(outer.message);
   if (complaints !== undefined) return { ...named(outer), ...complaints };
   if (!isObject(inner)) return { message: safeMessage(JSON.stringify(inner) ?? '') };
   if (!isString(inner.message) && inner === outer) return undefined;
-  return { message: isString(inner.message) ? inner.message : JSON.stringify(inner), ...named(inner) };
+  const said = { message: isString(inner.message) ? inner.message : JSON.stringify(inner), ...named(inner) };
+  return isObject(inner.metadata) ? withUpstream(said, inner.metadata) : said;
+}
+
+/** Whether a reply that began as a success carries an error: by itself, in a choice, or as a choice's end. */
+export function carriesError(body: JsonObject): boolean {
+  const { error, object, choices } = body;
+  if ((error !== undefined && error !== null) || object === 'error') return true;
+  return isArray(choices) && (choices as unknown[]).some(isBroken);
+}
+
+const isBroken = (choice: unknown): boolean =>
+  isObject(choice) && (isObject(choice.error) || choice.finish_reason === 'error');
+
+const choiceError = ({ choices }: JsonObject): JsonObject | undefined => {
+  const broken = isArray(choices) ? choices.filter(isObject).find(({ error }) => isObject(error)) : undefined;
+  return broken?.error as JsonObject | undefined;
+};
+
+/** OpenRouter hands on what the vendor behind it said as text, and the reasons of a moderation as a list. */
+function withUpstream(said: VendorError, { raw, reasons, provider_name: name }: JsonObject): VendorError {
+  if (isArray(reasons)) return { ...said, type: 'content_policy_violation' };
+  if (!isString(raw) || raw === '') return said;
+  const parsed = readError(parseJson(raw));
+  const from = isString(name) ? ` (${name})` : '';
+  const { message = raw, code, type } = parsed ?? {};
+  return { ...said, message: `${said.message}${from}: ${message}`, type: isString(code) ? code : (type ?? said.type) };
 }
 
 /** What FastAPI says of a body it does not take: a list of places and faults, by itself or in `detail`. */

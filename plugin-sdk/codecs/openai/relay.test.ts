@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { RutterError } from '../../contract/errors.ts';
 import { maxEventBytes } from '../sse-split.ts';
 import { OpenAiRelay } from './relay.ts';
+import { readChatReply } from './reply-read.ts';
 import { ReplyScan } from './scan.ts';
+import { readChatEvents } from './stream-read.ts';
 
 const context = { model: 'my-group', includeUsage: true };
 const hidden = { model: 'my-group', includeUsage: false };
@@ -114,6 +116,65 @@ describe('reasoning under its other name', () => {
     expect(run([bytes(`data: ${late}\n\n${end}`)]).text).toContain(`data: ${expected}\n\n`);
     const lines = late.replace(',"model"', ',\ndata: "model"');
     expect(run([bytes(`data: ${lines}\n\n${end}`)]).text).toContain(expected.replace(',"model"', ', "model"'));
+  });
+});
+
+describe('a reason to finish that is not OpenAI’s', () => {
+  it.each([
+    ['eos', 'stop'],
+    ['max_tokens', 'length'],
+    ['tool_use', 'tool_calls'],
+    ['never-heard-of', 'stop'],
+    ['', ''],
+  ])('%s is told as %s, in a stream and in a whole reply', (found, told) => {
+    const end = found === '' ? '' : chunk({}, 'stop');
+    const { text } = run([bytes(`${chunk({ content: 'a' }, found)}${end}data: [DONE]\n\n`)]);
+    expect(JSON.parse(text.slice(6, text.indexOf('\n\n'))).choices[0].finish_reason).toBe(told);
+    const reply = `{"model":"m","choices":[{"finish_reason":"${found}","message":{"reasoning":"r"}}]}`;
+    expect(JSON.parse(Buffer.from(new OpenAiRelay(context).whole(bytes(reply))).toString())).toEqual({
+      model: 'my-group',
+      choices: [{ finish_reason: told, message: { reasoning_content: 'r' } }],
+    });
+  });
+
+  it.each(['stop', 'length', 'tool_calls', 'content_filter', 'function_call'])('%s stays', (finish) => {
+    const text = `${chunk({}, finish)}data: [DONE]\n\n`;
+    expect(run([bytes(text)]).text).toBe(renamed(text));
+  });
+});
+
+describe('an error that a reply carries though it began well', () => {
+  it.each<[string, string, string]>([
+    ['by itself', '"error":{"code":429,"message":"slow"},"choices":[]', 'ERR_PROVIDER_RATE_LIMIT'],
+    [
+      'beside a choice',
+      '"error":{"code":"server_error","message":"away"},"choices":[{"delta":{"content":""},"finish_reason":"error"}]',
+      'ERR_PROVIDER_INTERNAL',
+    ],
+    [
+      'in a choice',
+      '"choices":[{"error":{"code":502,"message":"bad"},"message":{"content":"half"}}]',
+      'ERR_PROVIDER_BAD_GATEWAY',
+    ],
+    ['as the end of a choice', '"choices":[{"delta":{},"finish_reason":"error"}]', 'ERR_PROVIDER_INTERNAL'],
+    [
+      'as an object of that name',
+      '"object":"error","message":"maximum context length is 5","code":400',
+      'ERR_PROVIDER_CONTEXT_WINDOW',
+    ],
+  ])('%s fails it, streamed, whole and translated', (_where, members, code) => {
+    const body = `{"id":"1","model":"m",${members}}`;
+    const relay = new OpenAiRelay(context);
+    relay.push(bytes(`data: ${body}\n\n`));
+    expect(relay.failure).toMatchObject({ code });
+    expect(() => new OpenAiRelay(context).whole(bytes(body))).toThrow(expect.objectContaining({ code }));
+    expect(() => readChatReply(JSON.parse(body))).toThrow(expect.objectContaining({ code }));
+    expect(() => readChatEvents()({ event: '', data: body })).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('is none where the member says nothing', () => {
+    const text = `data: {"object":"chat.completion.chunk","error":null,"choices":[{"error":null,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;
+    expect(run([bytes(text)]).text).toBe(text);
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * Bytes of this dialect on their way through: read along, and changed only in
- * the model's name, in the name of the member that tells reasoning where it is
- * not the usual one, and in the usage chunk of a client that did not ask for it.
+ * the model's name, in a name for reasoning or a reason to finish that is not
+ * the usual one, and in the usage chunk of a client that did not ask for it.
  * Azure opens streams with a chunk that has neither id nor choices and tells
  * what was found in the prompt: that goes into the first chunk that has them.
  */
@@ -32,8 +32,6 @@ interface Edit {
   readonly end: number;
   readonly bytes: Buffer;
 }
-
-const memberNames = { reasoning: Buffer.from('reasoning'), reasoning_content: Buffer.from('reasoning_content') };
 
 export class OpenAiRelay implements Relay {
   hasContent = false;
@@ -205,13 +203,13 @@ export class OpenAiRelay implements Relay {
   }
 
   #isKept(data: Buffer): boolean {
-    return this.#scan.renames.length === 0 && this.#held === undefined && this.#keepsModel(data);
+    return this.#scan.mends.length === 0 && this.#held === undefined && this.#keepsModel(data);
   }
 
   /** What the scan found to be changed, in order. */
   #edits(data: Buffer): Edit[] {
-    const { modelStart, modelEnd, objectStart, renames } = this.#scan;
-    const edits: Edit[] = renames.map(({ start, end, to }) => ({ start, end, bytes: memberNames[to] }));
+    const { modelStart, modelEnd, objectStart, mends } = this.#scan;
+    const edits: Edit[] = mends.map(({ start, end, to }) => ({ start, end, bytes: Buffer.from(to) }));
     if (!this.#keepsModel(data)) edits.push({ start: modelStart, end: modelEnd, bytes: this.#model! });
     if (this.#held !== undefined) edits.push({ start: objectStart, end: objectStart, bytes: this.#held });
     this.#held = undefined;

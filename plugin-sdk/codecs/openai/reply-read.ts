@@ -13,7 +13,7 @@ import {
   parseJson,
 } from '../values.ts';
 import { readPart, readToolCall } from './chat-read.ts';
-import { innerFailure } from './failure.ts';
+import { carriesError, innerFailure } from './failure.ts';
 import { endReason } from './names.ts';
 import { readBlocks } from './thinking.ts';
 import { readUsage } from './usage.ts';
@@ -21,8 +21,8 @@ import { readUsage } from './usage.ts';
 /** The envelope's facts and its choices; throws the error a 200 may carry, or ERR_PROVIDER_MALFORMED. */
 function readReply(body: unknown, readChoice: (choice: JsonObject) => Choice): ChatReply {
   const found = replyObject(isString(body) ? (parseJson(body) ?? body) : body, 'a JSON object with choices');
-  const { id, object: _, created: _created, model, choices, usage, error, ...envelope } = found;
-  if (error !== undefined && error !== null) throw innerFailure(found);
+  const { id, object: _, created: _created, model, choices, usage, error: _error, ...envelope } = found;
+  if (carriesError(found)) throw innerFailure(found);
   if (!isArray(choices) || !choices.every(isObject))
     throw malformed(JSON.stringify(found), 'a JSON object with choices');
   const ordered = [...choices].sort((a, b) => Number(a.index ?? 0) - Number(b.index ?? 0)).map(readChoice);

@@ -221,6 +221,31 @@ describe('usage', () => {
     expect(readUsage(found)).toBeUndefined();
   });
 
+  it.each([
+    [
+      'cached tokens beside the details',
+      { prompt_tokens: 9, completion_tokens: 2, cached_tokens: 4 },
+      { input: 5, cachedInput: 4, output: 2 },
+    ],
+    [
+      'reasoning beside the details',
+      { prompt_tokens: 9, completion_tokens: 5, reasoning_tokens: 3 },
+      { input: 9, output: 2, reasoning: 3 },
+    ],
+    [
+      'reasoning that no total counts',
+      { prompt_tokens: 33, completion_tokens: 71, total_tokens: 104, citation_tokens: 20, reasoning_tokens: 953 },
+      { input: 33, output: 71, reasoning: 953 },
+    ],
+    [
+      'reasoning beside the completion, which the total gives away',
+      { prompt_tokens: 5, completion_tokens: 2, total_tokens: 17, completion_tokens_details: { reasoning_tokens: 10 } },
+      { input: 5, output: 2, reasoning: 10 },
+    ],
+  ])('may tell %s', (_what, usage, expected) => {
+    expect(readUsage(usage)).toEqual(expected);
+  });
+
   it('never counts a token twice or loses one, whatever the details claim', () => {
     const count = fc.nat(50);
     const found = fc.record({

@@ -5,6 +5,7 @@
  * there is output, and how long it is. A text of this size costs a fraction
  * of parsing it, and on a stream it happens for every token.
  */
+import { endReason, finishReason } from './names.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -22,6 +23,7 @@ const names = {
   model: name('model'),
   usage: name('usage'),
   error: name('error'),
+  object: name('object'),
   choices: name('choices'),
   data: name('data'),
   groq: name('x_groq'),
@@ -44,6 +46,8 @@ const outputStrings = ['content', 'refusal'].map(name);
 /** Members whose filled objects or arrays are output. */
 const outputValues = ['content', 'thinking_blocks', 'audio', 'function_call'].map(name);
 const toolCalls = name('tool_calls');
+/** Reasons to finish that clients of OpenAI know. */
+const usualFinishes = ['stop', 'length', 'tool_calls', 'content_filter', 'function_call'].map(name);
 
 const topLevel = 0;
 const choiceLevel = 1;
@@ -56,11 +60,11 @@ const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || 
 
 const noBytes = new Uint8Array(0);
 
-/** Another name for a member: the offsets of its present one, without quotes. */
-export interface Rename {
+/** Text in place of the bytes between two offsets. */
+export interface Mend {
   readonly start: number;
   readonly end: number;
-  readonly to: 'reasoning' | 'reasoning_content';
+  readonly to: string;
 }
 
 /** A member that tells reasoning; `end` is 0 where there is none. */
@@ -92,8 +96,8 @@ export class ReplyScan {
   readonly finished: number[] = [];
   /** Indices of the choices with output here. */
   readonly active: number[] = [];
-  /** Where reasoning stands in `reasoning`, as some vendors have it, in place of `reasoning_content`; in order. */
-  readonly renames: Rename[] = [];
+  /** Reasoning in a member `reasoning`, and reasons to finish that no client of OpenAI knows; in no order. */
+  readonly mends: Mend[] = [];
 
   readonly #told: NamedMember = { start: 0, end: 0, isFilled: false };
   readonly #toldAlone: NamedMember = { start: 0, end: 0, isFilled: false };
@@ -109,7 +113,7 @@ export class ReplyScan {
   scan(bytes: Uint8Array, start: number, end: number): boolean {
     this.modelEnd = this.usageEnd = this.groqEnd = this.filtersEnd = this.errorEnd = 0;
     this.entries = -1;
-    this.finished.length = this.active.length = this.renames.length = 0;
+    this.finished.length = this.active.length = this.mends.length = 0;
     this.#isFinished = this.#isActive = false;
     this.hasOutput = false;
     this.outputLength = 0;
@@ -196,7 +200,7 @@ export class ReplyScan {
     } else if (this.#is(names.usage, start, end)) {
       this.usageStart = valueStart;
       this.usageEnd = this.#at;
-    } else if (this.#is(names.error, start, end)) {
+    } else if (this.#is(names.error, start, end) || this.#isErrorObject(valueStart, start, end)) {
       this.errorEnd = this.#at;
     } else if (this.#is(names.groq, start, end)) {
       this.groqStart = valueStart;
@@ -206,6 +210,11 @@ export class ReplyScan {
       this.filtersEnd = this.#at;
     }
     return true;
+  }
+
+  /** `"object": "error"`, beside which the error's own members stand. */
+  #isErrorObject(valueStart: number, start: number, end: number): boolean {
+    return this.#is(names.object, start, end) && this.#is(names.error, valueStart + 1, this.#at - 1);
   }
 
   #choiceMember(start: number, end: number): boolean {
@@ -220,8 +229,21 @@ export class ReplyScan {
     }
     const isFinish = this.#bytes[valueStart] === quote && this.#is(names.finish, start, end);
     if (!this.#skip()) return false;
-    if (isFinish && this.#length > 0) this.#isFinished = true;
+    if (isFinish && this.#length > 0) this.#finish(valueStart + 1, this.#at - 1);
+    else if (this.#bytes[valueStart] === openBrace && this.#is(names.error, start, end)) this.errorEnd = this.#at;
     return true;
+  }
+
+  #finish(start: number, end: number): void {
+    this.#isFinished = true;
+    if (this.#isOneOf(usualFinishes, start, end)) return;
+    if (this.#is(names.error, start, end)) this.errorEnd = end;
+    else
+      this.mends.push({
+        start,
+        end,
+        to: finishReason(endReason(Buffer.from(this.#bytes.subarray(start, end)).toString())),
+      });
   }
 
   #delta(): boolean {
@@ -230,13 +252,9 @@ export class ReplyScan {
     told.end = alone.end = 0;
     if (!this.#nested(deltaLevel)) return false;
     if (alone.end === 0 || !alone.isFilled || (told.end > 0 && told.isFilled)) return true;
-    const { renames } = this;
-    renames.push({ start: alone.start, end: alone.end, to: 'reasoning_content' });
+    this.mends.push({ start: alone.start, end: alone.end, to: 'reasoning_content' });
     // An empty member of the name that is wanted gives it up: no object has two of one name.
-    if (told.end === 0) return true;
-    const other: Rename = { start: told.start, end: told.end, to: 'reasoning' };
-    if (told.start > alone.start) renames.push(other);
-    else renames.splice(-1, 0, other);
+    if (told.end > 0) this.mends.push({ start: told.start, end: told.end, to: 'reasoning' });
     return true;
   }
 

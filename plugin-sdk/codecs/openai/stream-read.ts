@@ -19,7 +19,7 @@ import {
   type JsonObject,
   parseJson,
 } from '../values.ts';
-import { innerFailure } from './failure.ts';
+import { carriesError, innerFailure } from './failure.ts';
 import { chatDialect, endReason } from './names.ts';
 import { argumentsText, contentText } from './reply-read.ts';
 import { ReasoningReader } from './stream-reasoning.ts';
@@ -152,7 +152,7 @@ function readChunk(event: string, data: string): JsonObject | undefined {
   const chunk = parseJson(text);
   if (event === 'error') throw innerFailure(isObject(chunk) ? chunk : { message: text });
   if (!isObject(chunk)) throw malformed(text, 'a chunk in JSON');
-  if (chunk.error !== undefined && chunk.error !== null) throw innerFailure(chunk);
+  if (carriesError(chunk)) throw innerFailure(chunk);
   return chunk;
 }
 

@@ -35,7 +35,8 @@ export function readUsage(found: unknown): Usage | undefined {
     count(inputDetails.cached_tokens) ||
       count(found.prompt_cache_hit_tokens) ||
       count(found.cache_read_input_tokens) ||
-      count(found.num_cached_tokens),
+      count(found.num_cached_tokens) ||
+      count(found.cached_tokens),
   );
   const cacheWriteLong = prompt.take(count(writes.ephemeral_1h_input_tokens));
   const written = count(found.cache_creation_input_tokens) || count(inputDetails.cache_creation_tokens);
@@ -43,7 +44,7 @@ export function readUsage(found: unknown): Usage | undefined {
   const audioInput = prompt.take(count(inputDetails.audio_tokens));
 
   const outputDetails = object(found.completion_tokens_details);
-  const thought = count(outputDetails.reasoning_tokens);
+  const thought = count(outputDetails.reasoning_tokens) || count(found.reasoning_tokens);
   const completion = divide(wholeCompletion(found, thought));
   const reasoning = completion.take(thought);
   const audioOutput = completion.take(count(outputDetails.audio_tokens));
@@ -59,10 +60,13 @@ export function readUsage(found: unknown): Usage | undefined {
   });
 }
 
-// Some vendors report reasoning beside the completion; their total gives them away.
+// Some vendors report reasoning beside the completion: xAI, whose total gives it away, and Perplexity, which counts
+// neither that nor what it read for citations in its total.
 function wholeCompletion(found: JsonObject, reasoning: number): number {
   const completion = count(found.completion_tokens);
   const apart = count(found.prompt_tokens) + completion + reasoning;
+  const isPerplexity = typeof found.reasoning_tokens === 'number' && typeof found.citation_tokens === 'number';
+  if (isPerplexity) return completion + reasoning;
   return reasoning > 0 && count(found.total_tokens) === apart ? completion + reasoning : completion;
 }
 
