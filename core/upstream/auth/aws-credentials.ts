@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { RutterError } from '@rutter/plugin-sdk';
+import { processCredentials } from './aws-process.ts';
 import { type Profile, type ProfileFolder, readProfile } from './aws-profile.ts';
 import {
   type AwsNetwork,
@@ -14,6 +15,7 @@ import {
   machineRole,
   type Role,
 } from './aws-remote.ts';
+import { isSsoProfile, ssoCredentials } from './aws-sso.ts';
 import type { Lived } from './renewable.ts';
 import { authenticationFailure, type CredentialLookup, textSetting } from './settings.ts';
 import type { AwsCredentials } from './sigv4.ts';
@@ -22,6 +24,8 @@ export interface AwsSources extends AwsNetwork, ProfileFolder {}
 
 /** Profile files may be rewritten under a running process: what they say is believed this long. */
 const fileLifetimeMs = 10 * 60_000;
+/** A program that names no end of its credentials is asked again after this long. */
+const longestProcessMs = 60 * 60_000;
 const longestProfileChain = 5;
 const defaultSessionName = 'rutter';
 
@@ -143,8 +147,9 @@ async function fromProfile(
   const { role_arn: arn, source_profile: source } = profile;
   // A profile may be its own source: then its keys assume its role.
   if (arn === undefined || (seen.includes(name) && keys !== undefined)) {
-    if (keys === undefined) throw profileFailure(name, 'holds neither keys nor a role that can be assumed');
-    return { value: keys, expiresAt: sources.now() + fileLifetimeMs };
+    return keys === undefined
+      ? fromElsewhere(sources, name, profile)
+      : { value: keys, expiresAt: sources.now() + fileLifetimeMs };
   }
   const role = {
     ...plainRole(arn, profile.role_session_name, profile.region ?? region),
@@ -159,6 +164,17 @@ async function fromProfile(
       ? await fromSource(sources, name, profile.credential_source)
       : await fromProfile(sources, source, region, [...seen, name]);
   return assumeRole(sources, role, base.value);
+}
+
+/** A profile without keys may name a program, or someone who has signed in. */
+async function fromElsewhere(sources: AwsSources, name: string, profile: Profile): Promise<Lived<AwsCredentials>> {
+  const { credential_process: command } = profile;
+  if (command !== undefined) {
+    const found = await processCredentials({ command, profile: name, environment: sources.environment });
+    return { ...found, expiresAt: Math.min(found.expiresAt, sources.now() + longestProcessMs) };
+  }
+  if (isSsoProfile(profile)) return ssoCredentials(sources, name, profile);
+  throw profileFailure(name, 'holds neither keys nor a role that can be assumed');
 }
 
 async function fromSource(
@@ -200,5 +216,5 @@ function profileKeys(profile: Profile): AwsCredentials | undefined {
 const profileFailure = (name: string, what: string): RutterError =>
   new RutterError(
     'ERR_PROVIDER_AUTHENTICATION',
-    `The AWS profile "${name}" ${what}. Expected aws_access_key_id and aws_secret_access_key, or role_arn with a source.`,
+    `The AWS profile "${name}" ${what}. Expected aws_access_key_id and aws_secret_access_key, role_arn with a source, credential_process, or sso_account_id and sso_role_name.`,
   );

@@ -10,18 +10,24 @@ export interface ProfileFolder {
 }
 
 /** Undefined when neither file has the profile. */
-export async function readProfile(
-  name: string,
-  { environment, homeFolder }: ProfileFolder,
-): Promise<Profile | undefined> {
+export async function readProfile(name: string, folder: ProfileFolder): Promise<Profile | undefined> {
+  const { environment, homeFolder } = folder;
   const [config, credentials] = await Promise.all([
-    readSections(environment.AWS_CONFIG_FILE ?? join(homeFolder, '.aws', 'config')),
+    readSections(configFile(folder)),
     readSections(environment.AWS_SHARED_CREDENTIALS_FILE ?? join(homeFolder, '.aws', 'credentials')),
   ]);
   const fromConfig = config.get(`profile ${name}`) ?? (name === 'default' ? config.get(name) : undefined);
   const fromCredentials = credentials.get(name);
   return fromConfig === undefined && fromCredentials === undefined ? undefined : { ...fromConfig, ...fromCredentials };
 }
+
+/** A session of `aws sso login`, which several profiles may share; undefined where the file has none of the name. */
+export async function readSsoSession(name: string, folder: ProfileFolder): Promise<Profile | undefined> {
+  return (await readSections(configFile(folder))).get(`sso-session ${name}`);
+}
+
+const configFile = ({ environment, homeFolder }: ProfileFolder): string =>
+  environment.AWS_CONFIG_FILE ?? join(homeFolder, '.aws', 'config');
 
 async function readSections(file: string): Promise<Map<string, Record<string, string>>> {
   let text: string;

@@ -24,7 +24,7 @@ export interface Role {
   readonly endpoint: string | undefined;
 }
 
-const callMs = 10_000;
+export const callMs = 10_000;
 /** Metadata services are next door: where nothing answers quickly, nothing is there. */
 const metadataMs = 2_000;
 const containerHost = '169.254.170.2';
@@ -127,7 +127,11 @@ async function readText(network: AwsNetwork, who: string, request: CollectReques
   return reply.body.toString('utf8');
 }
 
-async function readJson(network: AwsNetwork, who: string, request: CollectRequest): Promise<Record<string, unknown>> {
+export async function readJson(
+  network: AwsNetwork,
+  who: string,
+  request: CollectRequest,
+): Promise<Record<string, unknown>> {
   const text = await readText(network, who, request);
   try {
     const value: unknown = JSON.parse(text);
@@ -138,7 +142,8 @@ async function readJson(network: AwsNetwork, who: string, request: CollectReques
   throw unreadable(who);
 }
 
-function lived(who: string, found: Readonly<Record<string, unknown>>): Lived<AwsCredentials> {
+/** Credentials in the shape that AWS's local services share. Throws where they are not. */
+export function lived(who: string, found: Readonly<Record<string, unknown>>): Lived<AwsCredentials> {
   const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: token, Expiration: expiration } = found;
   const expiresAt = typeof expiration === 'string' ? Date.parse(expiration) : Number.POSITIVE_INFINITY;
   if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string' || Number.isNaN(expiresAt))
