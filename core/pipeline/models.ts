@@ -185,6 +185,7 @@ function describe(settings: DeploymentSettings, model: string, group: string): D
     maxParallelRequests: settings.maxParallelRequests,
     apiBase: settings.apiBase,
     apiVersion: settings.apiVersion,
+    hasApiKey: settings.apiKey === undefined ? undefined : (true as const),
     prices: settings.prices,
   };
   const given = Object.fromEntries(

@@ -45,6 +45,8 @@ export interface Deployment {
   /** Base address, when the configuration names one. */
   readonly apiBase?: string;
   readonly apiVersion?: string;
+  /** Set where the configuration names an API key of its own; the key stays with the kernel. */
+  readonly hasApiKey?: true;
   readonly prices?: Prices;
   /** Whatever else the configuration says of it, secrets removed. */
   readonly params: Readonly<Record<string, unknown>>;

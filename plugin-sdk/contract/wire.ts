@@ -283,6 +283,18 @@ export interface OAuth2Auth {
 }
 
 /**
+ * An access token of Google's, sent as a bearer: by the deployment's own credential, else by the machine's
+ * application default credentials (GOOGLE_APPLICATION_CREDENTIALS, gcloud's file, the metadata server).
+ * `{project}` in the address is filled with the project the credential belongs to.
+ */
+export interface GoogleAuth {
+  readonly scheme: 'google';
+  readonly scope: string;
+  /** Setting with the credential: JSON text, a mapping, or the path of a file. */
+  readonly keyParam: string;
+}
+
+/**
  * The first way for which a deployment's own settings hold what it needs; else the first for which the
  * environment does; else the first of all, whose error says what is missing.
  */
@@ -296,7 +308,7 @@ export interface NoAuth {
 }
 
 /** Authentication as data: the kernel does it, so that no plugin sees a secret. */
-export type Auth = HeaderAuth | QueryAuth | SigV4Auth | OAuth2Auth | FirstAuth | NoAuth;
+export type Auth = HeaderAuth | QueryAuth | SigV4Auth | OAuth2Auth | GoogleAuth | FirstAuth | NoAuth;
 
 /** Turns a vendor's error into one of ours: a code, or a whole error. Undefined leaves it to the status. */
 export type FailureReader = (

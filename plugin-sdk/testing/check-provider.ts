@@ -37,7 +37,7 @@ export function checkProvider(subject: Subject<'provider'>, options: ProviderOpt
   });
 }
 
-const schemes = ['header', 'query', 'sigv4', 'oauth2', 'first', 'none'];
+const schemes = ['header', 'query', 'sigv4', 'oauth2', 'google', 'first', 'none'];
 
 async function checkShape({ suite, provider, deployment: target }: ProviderBench): Promise<void> {
   await suite.check('translates at least one operation', () => {

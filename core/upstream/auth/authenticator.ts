@@ -6,7 +6,7 @@
  * they end. Secrets leave this module in headers and addresses alone.
  */
 import { homedir } from 'node:os';
-import type { Auth, HeaderAuth, OAuth2Auth, QueryAuth, SigV4Auth } from '@rutter/plugin-sdk';
+import type { Auth, GoogleAuth, HeaderAuth, OAuth2Auth, QueryAuth, SigV4Auth } from '@rutter/plugin-sdk';
 import type { Upstream } from '../exchange.ts';
 import { revealSecret } from '../secret.ts';
 import { type AwsSources, findCredentials, staticCredentials } from './aws-credentials.ts';
@@ -14,6 +14,7 @@ import { readProfile } from './aws-profile.ts';
 import { arnRegionOf, inRegion, lacksRegion, namedRegion } from './aws-region.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { firstGiven, keyInEnvironment, ownKey, variablesOf } from './first-given.ts';
+import { fetchGoogleToken, type GoogleToken } from './google-credentials.ts';
 import { fetchToken } from './oauth2.ts';
 import { Renewable } from './renewable.ts';
 import { authenticationFailure, type CredentialLookup, reasonOf, textSetting } from './settings.ts';
@@ -40,11 +41,14 @@ export interface AuthTarget {
 }
 
 const mostCredentials = 4096;
+/** Filled with the project of Google's credential. */
+const projectPlace = '{project}';
 
 export class Authenticator {
   readonly #sources: AwsSources;
   readonly #aws = new BoundedMap<AwsCredentials | Renewable<AwsCredentials>>(mostCredentials);
   readonly #tokens = new BoundedMap<Renewable<string>>(mostCredentials);
+  readonly #google = new BoundedMap<Renewable<GoogleToken>>(mostCredentials);
   /** Regions that profiles name, by profile; '' where it names none. */
   readonly #regions = new BoundedMap<{ region: string }>(mostCredentials);
 
@@ -72,6 +76,8 @@ export class Authenticator {
         return this.#applySignature(auth, target, credentials);
       case 'oauth2':
         return this.#applyToken(auth, target, credentials);
+      case 'google':
+        return this.#applyGoogle(auth, target, credentials);
       case 'first':
         return this.apply(firstGiven(auth, credentials, this.#sources.environment), target, credentials);
     }
@@ -82,6 +88,7 @@ export class Authenticator {
     if (auth.scheme === 'first')
       return this.invalidate(firstGiven(auth, credentials, this.#sources.environment), credentials, usedAt);
     if (auth.scheme === 'oauth2') return this.#tokens.get(tokenKey(auth, credentials))?.invalidate(usedAt) ?? false;
+    if (auth.scheme === 'google') return this.#google.get(googleKey(auth, credentials))?.invalidate(usedAt) ?? false;
     const held = auth.scheme === 'sigv4' ? this.#aws.get(credentials.id) : undefined;
     return held instanceof Renewable && held.invalidate(usedAt);
   }
@@ -117,6 +124,25 @@ export class Authenticator {
     const token = held.get();
     if (token instanceof Promise) return token.then((value) => addBearer(target, value));
     return addBearer(target, token);
+  }
+
+  #applyGoogle(
+    auth: GoogleAuth,
+    target: AuthTarget,
+    credentials: CredentialLookup,
+  ): string | undefined | Promise<string | undefined> {
+    const held = this.#google.getOrMake(
+      googleKey(auth, credentials),
+      () => new Renewable(() => fetchGoogleToken(this.#sources, auth, credentials), this.#sources.now),
+    );
+    const add = ({ token, project }: GoogleToken): string | undefined => {
+      addBearer(target, token);
+      if (!target.url.includes(projectPlace)) return undefined;
+      if (project !== undefined) return target.url.replaceAll(projectPlace, encodeURIComponent(project));
+      throw authenticationFailure(credentials, 'its Google credential names no project. Expected one in its settings.');
+    };
+    const found = held.get();
+    return found instanceof Promise ? found.then(add) : add(found);
   }
 
   #applySignature(
@@ -215,6 +241,8 @@ export class Authenticator {
 
 const tokenKey = ({ grant, tokenUrl, scope, audience }: OAuth2Auth, { id }: CredentialLookup): string =>
   `${id}\n${grant}\n${tokenUrl}\n${scope ?? ''}\n${audience ?? ''}`;
+
+const googleKey = ({ scope, keyParam }: GoogleAuth, { id }: CredentialLookup): string => `${id}\n${keyParam}\n${scope}`;
 
 function addBearer(target: AuthTarget, token: string): undefined {
   target.headers.authorization = `Bearer ${token}`;

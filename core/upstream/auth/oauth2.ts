@@ -2,15 +2,14 @@
  * Access tokens by RFC 6749 client credentials, with a secret or a signed token from a file (RFC 7523), or by an
  * assertion signed with a service account's key. What a machine's own identity gives is in `managed-identity.ts`.
  */
-import { createPrivateKey, createSign, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { OAuth2Auth } from '@rutter/plugin-sdk';
 import { type CollectRequest, collect } from '../collect.ts';
 import type { Upstream } from '../exchange.ts';
-import { revealSecret } from '../secret.ts';
 import { identityRequest } from './managed-identity.ts';
 import type { Lived } from './renewable.ts';
-import { authenticationFailure, type CredentialLookup, reasonOf, textSetting } from './settings.ts';
+import { accountOf, assertionForm, type ServiceAccount } from './service-account.ts';
+import { authenticationFailure, type CredentialLookup, jsonSetting, reasonOf, textSetting } from './settings.ts';
 
 export interface TokenNetwork {
   readonly exchange: Upstream;
@@ -26,10 +25,8 @@ interface Grant {
 }
 
 const callMs = 15_000;
-const assertionSeconds = 3600;
 /** RFC 6749 recommends `expires_in` but does not require it. */
 const usualLifetimeSeconds = 300;
-const jwtGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const clientAssertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 export async function fetchToken(
@@ -48,10 +45,7 @@ export async function fetchToken(
 async function tokenRequest(network: TokenNetwork, grant: Grant): Promise<CollectRequest> {
   const { auth, credentials } = grant;
   if (auth.grant === 'managed_identity') return identityRequest(auth, network.environment, identityOf(grant));
-  if (auth.grant === 'jwt_bearer') {
-    const { url, form } = await assertionForm(network, auth, credentials);
-    return formRequest(url, form);
-  }
+  if (auth.grant === 'jwt_bearer') return assertionRequest(network, auth, credentials);
   const proof = auth.grant === 'client_assertion' ? await clientAssertion(grant) : clientSecret(grant);
   return formRequest(fillPlaces(grant), {
     grant_type: 'client_credentials',
@@ -62,7 +56,7 @@ async function tokenRequest(network: TokenNetwork, grant: Grant): Promise<Collec
   });
 }
 
-const formRequest = (url: string, form: Record<string, string>): CollectRequest => ({
+export const formRequest = (url: string, form: Record<string, string>): CollectRequest => ({
   url,
   method: 'POST',
   headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
@@ -92,9 +86,14 @@ const assertionName = ({ keyParam = 'client_assertion_file' }: OAuth2Auth) => ke
 
 const identityOf = (grant: Grant): string | undefined => setting(grant, clientIdName(grant.auth));
 
-const hostOf = (url: string): string => URL.parse(url)?.host ?? 'the token address';
+export const hostOf = (url: string): string => URL.parse(url)?.host ?? 'the token address';
 
-function readToken(network: TokenNetwork, credentials: CredentialLookup, status: number, body: Buffer): Lived<string> {
+export function readToken(
+  network: TokenNetwork,
+  credentials: CredentialLookup,
+  status: number,
+  body: Buffer,
+): Lived<string> {
   let answer: { access_token?: unknown; expires_in?: unknown; expires_on?: unknown; error?: unknown } | null = null;
   try {
     answer = JSON.parse(body.toString('utf8'));
@@ -150,64 +149,19 @@ function fillPlaces(grant: Grant): string {
   return grant.auth.tokenUrl.replace(/\{(\w+)\}/g, (_place, name: string) => encodeURIComponent(required(grant, name)));
 }
 
-interface ServiceAccount {
-  readonly clientEmail: string;
-  readonly key: KeyObject;
-  readonly keyId: string | undefined;
-  readonly tokenUri: string | undefined;
-}
-
-async function assertionForm(network: TokenNetwork, auth: OAuth2Auth, credentials: CredentialLookup) {
+async function assertionRequest(network: TokenNetwork, auth: OAuth2Auth, credentials: CredentialLookup) {
   const account = await readAccount(auth, credentials);
-  const grant = { auth, credentials, environment: network.environment };
-  const url = auth.tokenUrl === '' ? account.tokenUri : fillPlaces(grant);
+  const url = auth.tokenUrl === '' ? account.tokenUri : fillPlaces({ auth, credentials, ...network });
   if (url === undefined)
     throw authenticationFailure(credentials, 'neither the provider nor the service account names a token address.');
-  const issuedAt = Math.floor(network.now() / 1000);
-  const header = { alg: 'RS256', typ: 'JWT', ...(account.keyId === undefined ? undefined : { kid: account.keyId }) };
-  const claims = {
-    iss: account.clientEmail,
-    sub: account.clientEmail,
-    aud: auth.audience ?? url,
-    ...(auth.scope === undefined ? undefined : { scope: auth.scope }),
-    iat: issuedAt,
-    exp: issuedAt + assertionSeconds,
-  };
-  const text = `${segment(header)}.${segment(claims)}`;
-  const signature = createSign('RSA-SHA256').update(text).sign(account.key, 'base64url');
-  return { url, form: { grant_type: jwtGrant, assertion: `${text}.${signature}` } };
+  const { audience = url, scope } = auth;
+  return formRequest(url, assertionForm(account, { audience, scope, now: network.now() }));
 }
-
-const segment = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 async function readAccount(auth: OAuth2Auth, credentials: CredentialLookup): Promise<ServiceAccount> {
   const name = accountName(auth);
-  const expected = `Expected the JSON of a service account with client_email and private_key, or the path of its file.`;
-  const secret = credentials.secret(name);
-  const found = secret === undefined ? credentials.param(name) : revealSecret(secret);
-  if (found === undefined || found === '')
-    throw authenticationFailure(credentials, `the setting ${name} is missing. ${expected}`);
-  try {
-    const fields = typeof found === 'string' ? JSON.parse(await accountText(found)) : found;
-    const {
-      client_email: clientEmail,
-      private_key: pem,
-      private_key_id: keyId,
-      token_uri: tokenUri,
-    } = fields as Record<string, unknown>;
-    if (typeof clientEmail === 'string' && typeof pem === 'string') {
-      return { clientEmail, key: createPrivateKey(pem), keyId: textOf(keyId), tokenUri: textOf(tokenUri) };
-    }
-  } catch (error) {
-    // The parser quotes what it could not read, and that may be the key: only a file's error code is told.
-    const code =
-      (error as NodeJS.ErrnoException).syscall === undefined ? '' : ` (${(error as NodeJS.ErrnoException).code})`;
-    throw authenticationFailure(credentials, `the setting ${name} cannot be read${code}. ${expected}`);
-  }
-  throw authenticationFailure(credentials, `the setting ${name} lacks client_email or private_key. ${expected}`);
+  const expected = 'Expected the JSON of a service account with client_email and private_key, or the path of its file.';
+  const fields = await jsonSetting(credentials, name, expected);
+  if (fields === undefined) throw authenticationFailure(credentials, `the setting ${name} is missing. ${expected}`);
+  return accountOf(fields, (fault) => authenticationFailure(credentials, `the setting ${name} ${fault}. ${expected}`));
 }
-
-const accountText = (found: string): string | Promise<string> =>
-  found.trimStart().startsWith('{') ? found : readFile(found, 'utf8');
-
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);

@@ -1,4 +1,5 @@
 /** How the authenticator reads a deployment's settings, secret ones among them. */
+import { readFile } from 'node:fs/promises';
 import { RutterError, type Secret } from '@rutter/plugin-sdk';
 import { revealSecret } from '../secret.ts';
 
@@ -16,6 +17,35 @@ export function textSetting(credentials: CredentialLookup, name: string): string
   const secret = credentials.secret(name);
   const value = secret === undefined ? credentials.param(name) : revealSecret(secret);
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/**
+ * A setting that holds a JSON object, as text, as a mapping, or as the path of a file; undefined when it is absent.
+ * Rejects with ERR_PROVIDER_AUTHENTICATION, which never shows what could not be read.
+ */
+export async function jsonSetting(
+  credentials: CredentialLookup,
+  name: string,
+  expected: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const secret = credentials.secret(name);
+  const found = secret === undefined ? credentials.param(name) : revealSecret(secret);
+  if (found === undefined || found === '') return undefined;
+  try {
+    const text =
+      typeof found === 'string' && !found.trimStart().startsWith('{') ? await readFile(found, 'utf8') : found;
+    const value: unknown = typeof text === 'string' ? JSON.parse(text) : text;
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch (error) {
+    throw authenticationFailure(credentials, `the setting ${name} cannot be read${fileCode(error)}. ${expected}`);
+  }
+  throw authenticationFailure(credentials, `the setting ${name} cannot be read. ${expected}`);
+}
+
+/** The code of an error with a file; '' for a parser's, which quotes what it could not read. */
+export function fileCode(error: unknown): string {
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  return syscall === undefined ? '' : ` (${code})`;
 }
 
 export const authenticationFailure = (credentials: CredentialLookup, message: string, cause?: unknown): RutterError =>
