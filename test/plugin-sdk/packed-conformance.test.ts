@@ -56,6 +56,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),
   'provider-anthropic': () => ({ streams, replies }),
   'provider-gemini': () => ({ streams: geminiStreams, replies: geminiReplies }),
+  'provider-vertex-ai': () => ({ streams: geminiStreams, replies: geminiReplies }),
   'store-sqlite': (folder) => ({ host: { dataFolder: folder } }),
 };
 
