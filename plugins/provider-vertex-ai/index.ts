@@ -45,7 +45,8 @@ function chosen(codecs: Readonly<Record<Family, ChatCodec>>): ChatCodec {
     reply: (body, context) => of(context.deployment).reply(body, context),
     events: (context) => of(context.deployment).events(context),
     inlines: ['image', 'file'],
-    structured: (deployment) => of(deployment).structured?.(deployment) ?? 'native',
+    structured: (deployment, request) => of(deployment).structured?.(deployment, request) ?? 'native',
+    readsAddress: (address, deployment) => of(deployment).readsAddress?.(address, deployment) ?? false,
   };
 }
 
@@ -84,6 +85,8 @@ export default definePlugin({
           path: modelPath,
           model: (deployment) => named(deployment).model,
           takesLabels: true,
+          // Long films are better left to Google than carried through the gateway.
+          readsAddress: (address) => /\.(?:mp4|mov|mpe?g|avi|webm|wmv|3gp|mp3|wav|flac)(?:[?#]|$)/i.test(address),
         }),
         claude: claudeCodec(path, defaultMaxTokens),
         published: publishedCodec(path),

@@ -13,7 +13,8 @@ export function geminiCodec(options: GeminiCodecOptions): ChatCodec {
     reply: (body, context) => readReply(body, context),
     events: readEvents,
     inlines: ['image', 'file'],
-    readsAddress,
+    readsAddress: (address, deployment) =>
+      readsAddress(address) || options.readsAddress?.(address, deployment) === true,
     structured: () => 'native',
   };
 }

@@ -18,6 +18,8 @@ export interface GeminiCodecOptions {
   readonly path: (deployment: Deployment, method: GeminiMethod) => string;
   /** The model's own name, where the deployment's has more in it; decides what the version can do. */
   readonly model?: (deployment: Deployment) => string;
+  /** Further addresses that the vendor fetches itself, beside those of Google's own places. */
+  readonly readsAddress?: (address: string, deployment: Deployment) => boolean;
   /** Whether requests may be labelled, which is how Vertex AI is told the user. */
   readonly takesLabels?: boolean;
 }
