@@ -3,7 +3,14 @@
  * and the HTTP edge on top.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Clock, type KernelEvent, type Observer, RutterError, type Store } from '@rutter/plugin-sdk';
+import {
+  type Clock,
+  type KernelEvent,
+  type Observer,
+  type PriceBook,
+  RutterError,
+  type Store,
+} from '@rutter/plugin-sdk';
 import { kernelRoutes } from './admin/routes.ts';
 import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
@@ -60,6 +67,8 @@ export const systemClock: Clock = {
 
 /** Faults of one plugin are logged at most this often; they are counted on the instance always. */
 const faultLogMs = 1000;
+/** Most models whose missing price is told of. */
+const mostUnpriced = 1000;
 
 export class Kernel {
   readonly gateway: Gateway;
@@ -71,6 +80,7 @@ export class Kernel {
   readonly #services: PathServices;
   readonly #faults = new Map<string, number>();
   readonly #told = new WeakSet<ReloadReport>();
+  readonly #toldUnpriced = new Set<string>();
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -89,6 +99,7 @@ export class Kernel {
       version,
       onFault: (instance, error) => this.#fault(instance, error),
       onEvent: (event) => this.event(event),
+      onUnpriced: (model, missing) => this.#unpriced(model, missing),
     };
     const root = createRoot({
       log: (name) => this.log.of(name),
@@ -128,7 +139,8 @@ export class Kernel {
     );
     const configuration = await references.ofDeployments(parts.configuration);
     await (parts.service('store') as Store | undefined)?.migrate('kernel', ledgerMigrations);
-    const path = new RequestPath({ number, configuration, instances, services: this.#services });
+    const book = parts.service('prices') as PriceBook | undefined;
+    const path = new RequestPath({ number, configuration, instances, services: this.#services, book });
     const mounted = [
       ...this.#kernelRoutes().map((route) => ({ route, owner: 'kernel' })),
       ...instances.flatMap(({ name, value }) => (value.routes ?? []).map((route) => ({ route, owner: name }))),
@@ -226,6 +238,18 @@ export class Kernel {
     if (now - (this.#faults.get(instance.name) ?? 0) < faultLogMs) return;
     this.#faults.set(instance.name, now);
     this.log.of(instance.name).error({ error: this.keeper.describeError(error) }, 'the plugin failed');
+  }
+
+  /** Once for each model: its calls are in the ledger all the same. */
+  #unpriced(model: string, missing: readonly string[]): void {
+    if (this.#toldUnpriced.has(model) || this.#toldUnpriced.size >= mostUnpriced) return;
+    this.#toldUnpriced.add(model);
+    this.log
+      .of('prices')
+      .warn(
+        { model, missing },
+        'no price is known of this model, or of a part of what it was used for: what its calls cost is unknown, and counted nowhere. Give its deployment prices, or a base_model',
+      );
   }
 
   /** Ends what runs, in order: streams, generations and their instances, upstream connections. */

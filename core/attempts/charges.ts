@@ -6,12 +6,12 @@
  * anything through by failing; a strategy's lets the call pass.
  */
 import { type Charging, type Reservation, type ReserveResult, RutterError, type Usage } from '@rutter/plugin-sdk';
-import { nanoCost, picoCost, totalTokens } from '../pipeline/cost.ts';
 import { HeldReservation } from '../pipeline/held-reservation.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
 import type { Held } from '../pipeline/path.ts';
 import { within } from '../pipeline/pre-route.ts';
+import { totalTokens } from '../pricing/usage.ts';
 
 const stateTimeoutMs = 5000;
 
@@ -46,8 +46,8 @@ export class Charge {
   /** The first call counts. */
   settle(usage: Usage | undefined, isSent: boolean): void {
     const target = this.#target;
-    const pico = usage && picoCost(usage, target.deployment.prices);
-    const used = { isSent, tokens: usage ? totalTokens(usage) : 0, nanoUsd: pico === undefined ? 0 : nanoCost(pico) };
+    const nanoUsd = (usage && this.#call.costOf(usage, target)) ?? 0;
+    const used = { isSent, tokens: usage ? totalTokens(usage) : 0, nanoUsd };
     const { onFault } = this.#call.path.services;
     const actual = this.#held.settle(used, (error) => onFault((this.#parts[0] as Part).owner.instance, error));
     if (actual === undefined) return;

@@ -3,9 +3,9 @@
  * the request's tags, let through by guards, of the lowest order left.
  */
 import { RutterError } from '@rutter/plugin-sdk';
-import { estimatedTokens } from '../pipeline/cost.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
+import { estimatedTokens } from '../pricing/usage.ts';
 
 const minuteMs = 60_000;
 

@@ -3,11 +3,11 @@
  * policy and the retry budget allow. Each try selects afresh.
  */
 import { type ChatRequest, RutterError, type Usage } from '@rutter/plugin-sdk';
-import { estimatedTokens, totalTokens } from '../pipeline/cost.ts';
 import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { wholeReply } from '../pipeline/results.ts';
 import type { Served } from '../pipeline/served.ts';
+import { estimatedTokens, totalTokens } from '../pricing/usage.ts';
 import { mendingMessages } from '../structured/ladder.ts';
 import type { SchemaFault } from '../structured/schema-check.ts';
 import type { Charge } from './charges.ts';

@@ -11,6 +11,7 @@ import {
   type ChatRequest,
   type CodecContext,
   type Deployment,
+  type Fields,
   type PassInput,
   type PassRequest,
   type RawCodec,
@@ -67,7 +68,11 @@ export function prepare(
   const deployment = deploymentFor(call, target.deployment);
   const to: Addressed = { target, deployment, unwanted: unwantedPaths(call, deployment) };
   const raw = provider.raw?.[call.operation];
-  if (raw) return passed(call, to, raw.pass, { relay: undefined, decode: (body) => ({ usage: countedBy(raw, body) }) });
+  if (raw)
+    return passed(call, to, raw.pass, {
+      relay: undefined,
+      decode: (body) => ({ usage: countedBy(raw, body, call.body.fields) }),
+    });
   const isAsItCame = change === undefined && !call.isAmended && !call.needsNeutral;
   if (call.operation === 'embeddings') return embeddings(call, to, isAsItCame);
   const codec = call.operation === 'completions' ? (provider.completions ?? provider.chat) : provider.chat;
@@ -105,9 +110,9 @@ const holding = ({ deployment }: Addressed) => ({
 });
 
 /** Vendors answer some operations with text or bytes: where usage cannot be read, the reply is none the worse for it. */
-function countedBy(raw: RawCodec, body: Buffer): Usage | undefined {
+function countedBy(raw: RawCodec, body: Buffer, fields: Fields): Usage | undefined {
   try {
-    return raw.usage?.(body);
+    return raw.usage?.(body, fields);
   } catch {
     return undefined;
   }

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { finiteNumber, milliseconds, picoDollars } from './decimals.ts';
+import { finiteNumber, milliseconds, yoctoDollars } from './decimals.ts';
 
-/** The same by long division over one fraction: digits × 10^exponent dollars, in pico-dollars, rounded half up. */
-function expectedPico(digits: bigint, exponent: number): bigint {
-  const numerator = digits * 10n ** BigInt(Math.max(0, exponent)) * 10n ** 12n;
+/** The same by long division over one fraction: digits × 10^exponent dollars, in yocto-dollars, rounded half up. */
+function expectedYocto(digits: bigint, exponent: number): bigint {
+  const numerator = digits * 10n ** BigInt(Math.max(0, exponent)) * 10n ** 24n;
   const denominator = 10n ** BigInt(Math.max(0, -exponent));
   const whole = numerator / denominator;
   return (numerator % denominator) * 2n >= denominator ? whole + 1n : whole;
@@ -12,24 +12,26 @@ function expectedPico(digits: bigint, exponent: number): bigint {
 
 describe('a price', () => {
   it.each([
-    ['3e-7', 300_000n],
-    ['0.0000003', 300_000n],
-    ['.0000003', 300_000n],
-    ['3.75E-06', 3_750_000n],
-    ['1.5e-5', 15_000_000n],
-    ['2.', 2_000_000_000_000n],
+    ['3e-7', 3n * 10n ** 17n],
+    ['0.0000003', 3n * 10n ** 17n],
+    ['.0000003', 3n * 10n ** 17n],
+    ['3.75E-06', 375n * 10n ** 16n],
+    ['1.5e-5', 15n * 10n ** 18n],
+    ['2.', 2n * 10n ** 24n],
     ['0', 0n],
     ['0e999999999', 0n],
-    ['+1', 1_000_000_000_000n],
-    [' 1e-6 ', 1_000_000n],
-    ['1e-12', 1n],
-    ['1.4999999999999999e-07', 150_000n],
-    ['5e-13', 1n],
-    ['4.9e-13', 0n],
+    ['+1', 10n ** 24n],
+    [' 1e-6 ', 10n ** 18n],
+    ['1e-12', 10n ** 12n],
+    ['1.4999999999999999e-07', 149_999_999_999_999_990n],
+    ['5e-13', 500_000_000_000n],
+    ['4.9e-13', 490_000_000_000n],
+    ['5e-25', 1n],
+    ['4.9e-25', 0n],
     ['1e-999999999', 0n],
-    ['1000000', 10n ** 18n],
-  ])('of %s dollars is %s pico-dollars', (text, pico) => {
-    expect(picoDollars(text)).toBe(pico);
+    ['1000000', 10n ** 30n],
+  ])('of %s dollars is %s yocto-dollars', (text, yocto) => {
+    expect(yoctoDollars(text)).toBe(yocto);
   });
 
   it.each([
@@ -48,13 +50,13 @@ describe('a price', () => {
     '.',
     `0.${'1'.repeat(100)}`,
   ])('is not written %j', (text) => {
-    expect(picoDollars(text)).toBeUndefined();
+    expect(yoctoDollars(text)).toBeUndefined();
   });
 
   it('is exact, whatever its digits and exponent', () => {
     const digits = fc.bigInt({ min: 0n, max: 10n ** 15n });
-    const property = fc.property(digits, fc.integer({ min: -30, max: -16 }), (value, exponent) => {
-      expect(picoDollars(`${value}e${exponent}`)).toBe(expectedPico(value, exponent));
+    const property = fc.property(digits, fc.integer({ min: -42, max: -16 }), (value, exponent) => {
+      expect(yoctoDollars(`${value}e${exponent}`)).toBe(expectedYocto(value, exponent));
     });
     fc.assert(property, { numRuns: 2000 });
   });
@@ -64,7 +66,7 @@ describe('a price', () => {
     const property = fc.property(digits, fc.nat(8), fc.integer({ min: -20, max: -4 }), (text, places, exponent) => {
       const at = Math.min(places, text.length);
       const pointed = `${text.slice(0, text.length - at)}.${text.slice(text.length - at)}e${exponent + at}`;
-      expect(picoDollars(pointed)).toBe(picoDollars(`${text}e${exponent}`));
+      expect(yoctoDollars(pointed)).toBe(yoctoDollars(`${text}e${exponent}`));
     });
     fc.assert(property);
   });

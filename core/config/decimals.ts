@@ -1,27 +1,34 @@
 /**
  * Numbers as they were written. Prices never pass through a float: 3e-7
- * dollars are 300,000 pico-dollars exactly.
+ * dollars are 3e17 yocto-dollars exactly.
  */
 
 const decimal = /^\+?(\d+(?:\.\d*)?|\.\d+)(?:[eE]([+-]?\d{1,9}))?$/;
 const longestDecimal = 64;
-const picoDigits = 12;
 /** A million dollars a token is a mistake, and an unbounded exponent a trap. */
-const mostPico = 10n ** 18n;
+const mostDollars = 1_000_000n;
 
-/** Dollars as integer pico-dollars, rounded half up where they are finer; undefined when the text is no price. */
-export function picoDollars(text: string): bigint | undefined {
+/** Digits behind the point of a yocto-dollar: every double from 1e-8 on has no more, so no price is rounded. */
+export const yoctoDigits = 24;
+
+/** Dollars as integer yocto-dollars (1e-24 USD), rounded half up where they are finer; undefined when the text is no price. */
+export function yoctoDollars(text: string): bigint | undefined {
+  const yocto = scaledDecimal(text, yoctoDigits);
+  return yocto === undefined || yocto > mostDollars * 10n ** BigInt(yoctoDigits) ? undefined : yocto;
+}
+
+/** A decimal of zero or more, times ten to the power of `places`, rounded half up; undefined when the text is none. */
+export function scaledDecimal(text: string, places: number): bigint | undefined {
   const found = text.length > longestDecimal ? null : decimal.exec(text.trim());
   if (found === null) return undefined;
   const [whole = '', fraction = ''] = (found[1] ?? '').split('.');
   const digits = BigInt(`0${whole}${fraction}`);
-  const exponent = Number(found[2] ?? 0) - fraction.length + picoDigits;
+  const exponent = Number(found[2] ?? 0) - fraction.length + places;
   if (digits === 0n) return 0n;
   // More places either way than the digits have leaves nothing, or more than any price.
   if (exponent < -longestDecimal) return 0n;
-  if (exponent > picoDigits + longestDecimal) return undefined;
-  const pico = exponent >= 0 ? digits * 10n ** BigInt(exponent) : roundedQuotient(digits, 10n ** BigInt(-exponent));
-  return pico > mostPico ? undefined : pico;
+  if (exponent > places + longestDecimal) return undefined;
+  return exponent >= 0 ? digits * 10n ** BigInt(exponent) : roundedQuotient(digits, 10n ** BigInt(-exponent));
 }
 
 function roundedQuotient(dividend: bigint, divisor: bigint): bigint {

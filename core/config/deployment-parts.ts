@@ -5,7 +5,7 @@ import type { ReadBlock } from './block-reader.ts';
 import { requestParameterNames } from './keys/deployment-keys.ts';
 import { keyIn } from './keys/key.ts';
 import { blocks } from './keys.ts';
-import { priceKeys } from './prices.ts';
+import { isPriceKey } from './prices.ts';
 import { isSecretName } from './secrets.ts';
 import { type Block, isUnset, type Tree, toPlain } from './tree.ts';
 import type { DeploymentSettings } from './types.ts';
@@ -25,7 +25,6 @@ const ownFields = new Set([
   ],
   ...['rpm', 'tpm', 'max_parallel_requests', 'tags', 'tag_regex', 'timeout', 'request_timeout', 'stream_timeout'],
   ...['num_retries', 'max_retries', 'cooldown_time', 'extra_headers', 'extra_body'],
-  ...priceKeys,
 ]);
 
 export type Parts = Pick<DeploymentSettings, 'apiKey' | 'defaults' | 'secrets' | 'params' | 'info'>;
@@ -36,7 +35,7 @@ export function parameterParts(parameters: ReadBlock, info: ReadBlock | undefine
   const secrets: Record<string, Secret> = {};
   const params: Record<string, unknown> = {};
   for (const [name, { value: tree }] of parameters.tree.entries) {
-    if (ownFields.has(name) || isUnset(tree)) continue;
+    if (ownFields.has(name) || isPriceKey(name) || isUnset(tree)) continue;
     const isKnown = keyIn(blocks.litellm_params, name) !== undefined;
     const value = sentValue(parameters.values.get(name), tree);
     if (isSecretName(name)) secrets[name] = createSecret(typeof value === 'string' ? value : JSON.stringify(value));

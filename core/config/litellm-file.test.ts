@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Tariff } from '../pricing/tariff.ts';
 import { revealSecret } from '../upstream/secret.ts';
 import { type ReadOptions, readConfiguration } from './read.ts';
 import type { Configuration, DeploymentSettings } from './types.ts';
@@ -131,16 +132,19 @@ describe('a LiteLLM file', () => {
     expect(only('simulated')).toMatchObject({ defaults: { acme: 1 }, params: { simulated_latency_ms: 20, acme: 1 } });
   });
 
-  it('reads prices to the pico-dollar', () => {
-    expect(only('claude').prices).toEqual({
+  it('keeps prices as they were written', () => {
+    expect(only('claude').prices).toMatchObject({
+      input_cost_per_token: '3e-6',
+    });
+    expect(Tariff.of(only('claude').prices ?? {})?.prices).toEqual({
       input: 3_000_000n,
       output: 15_000_000n,
       cachedInput: 300_000n,
       cacheWrite: 3_750_000n,
       cacheWriteLong: 6_000_000n,
     });
-    expect(only('local').prices).toEqual({ input: 0n, output: 0n });
-    expect(only('transcription').prices).toEqual({ request: 6_000_000_000n });
+    expect(Tariff.of(only('local').prices ?? {})?.prices).toEqual({ input: 0n, output: 0n });
+    expect(Tariff.of(only('transcription').prices ?? {})?.prices).toEqual({ request: 6_000_000_000n });
   });
 
   it('reads tags, headers and bodies', () => {

@@ -1,32 +1,28 @@
-/** Prices of one deployment, from its parameters, else from `model_info`. */
-import type { Prices } from '@rutter/plugin-sdk';
+/** What the configuration says of prices: of one deployment, and of discounts and margins. */
+import { readPriceName } from '../pricing/price-keys.ts';
+import type { ReadBlock } from './block-reader.ts';
+import type { CostSettings } from './types.ts';
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const structured: ReadonlySet<string> = new Set(['tiered_pricing', 'search_context_cost_per_query']);
 
-const bucketByKey: Readonly<Record<string, keyof Prices>> = {
-  input_cost_per_token: 'input',
-  output_cost_per_token: 'output',
-  cache_read_input_token_cost: 'cachedInput',
-  cache_creation_input_token_cost: 'cacheWrite',
-  cache_creation_input_token_cost_above_1hr: 'cacheWriteLong',
-  output_cost_per_reasoning_token: 'reasoning',
-  input_cost_per_audio_token: 'audioInput',
-  output_cost_per_audio_token: 'audioOutput',
-  input_cost_per_request: 'request',
-};
+/** Whether a key is a price of a deployment, rather than a parameter of its requests. */
+export const isPriceKey = (key: string): boolean => structured.has(key) || readPriceName(key).length > 0;
 
-/** Keys that {@link pricesOf} reads. */
-export const priceKeys: ReadonlySet<string> = new Set(Object.keys(bucketByKey));
-
-/** Undefined when neither says a price, which differs from a price of zero. */
+/** Prices under their names, decimals as written: from the parameters, else from `model_info`. Undefined when neither says any. */
 export function pricesOf(
   parameters: ReadonlyMap<string, unknown>,
   info: ReadonlyMap<string, unknown> | undefined,
-): Prices | undefined {
-  const prices: Mutable<Prices> = {};
-  for (const [key, bucket] of Object.entries(bucketByKey)) {
-    const value = parameters.get(key) ?? info?.get(key);
-    if (typeof value === 'bigint') prices[bucket] = value;
-  }
+): Readonly<Record<string, unknown>> | undefined {
+  const prices: Record<string, unknown> = {};
+  for (const said of [info, parameters])
+    for (const [key, value] of said ?? []) if (isPriceKey(key)) prices[key] = value;
   return Object.keys(prices).length === 0 ? undefined : prices;
+}
+
+export function costSettings(litellm: ReadBlock | undefined): CostSettings {
+  const value = <T>(name: string) => litellm?.values.get(name) as T | undefined;
+  return {
+    discounts: value('cost_discount_config') ?? new Map(),
+    margins: value('cost_margin_config') ?? new Map(),
+  };
 }

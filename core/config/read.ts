@@ -13,6 +13,7 @@ import { kernelSettings } from './kernel-settings.ts';
 import { readLayers, readTextFile } from './layers.ts';
 import { checkModelNames } from './model-names.ts';
 import { readPlugins } from './plugin-entries.ts';
+import { costSettings } from './prices.ts';
 import { prefixesOf } from './provider-name.ts';
 import { Report } from './report.ts';
 import { routerSettings } from './router-settings.ts';
@@ -106,6 +107,7 @@ function build(root: Block, { knownPrefixes, knownStrategies }: ReadOptions, rep
     deployments,
     router,
     kernel: kernelSettings(general),
+    costs: costSettings(litellm),
   };
 }
 

@@ -22,6 +22,13 @@ const alias: Schema = {
   properties: { model: text, hidden: ref('boolean-value') },
 };
 
+const share: Schema = { type: ['number', 'string', 'null'] };
+const marginBlock: Schema = {
+  type: 'object',
+  properties: { percentage: share, fixed_amount: share },
+  additionalProperties: false,
+};
+
 /** A key without a value counts as absent. */
 const optional = (...schemas: readonly Schema[]): Schema => ({ anyOf: [...schemas, { type: 'null' }] });
 
@@ -38,6 +45,18 @@ const shared = {
     { type: 'string', pattern: '^\\s*\\+?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?\\s*$' },
     reference,
   ),
+  'prices-value': optional({ type: 'object', additionalProperties: { $ref: '#/$defs/price-value' } }),
+  'price-tiers-value': optional({
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: { range: { type: 'array', items: { type: 'number' }, minItems: 2, maxItems: 2 } },
+      required: ['range'],
+      additionalProperties: { $ref: '#/$defs/price-value' },
+    },
+  }),
+  'discounts-value': optional({ type: 'object', additionalProperties: share }),
+  'margins-value': optional({ type: 'object', additionalProperties: { anyOf: [share, marginBlock] } }),
   'text-value': optional({ type: 'string', minLength: 1 }),
   'secret-value': optional(text),
   'texts-value': optional(texts),
@@ -69,6 +88,10 @@ const byType: Readonly<Record<KeyType, (key: Key) => Schema>> = {
   number: (key) => number(key, 'number'),
   duration: value('duration-value'),
   price: value('price-value'),
+  prices: value('prices-value'),
+  'price-tiers': value('price-tiers-value'),
+  discounts: value('discounts-value'),
+  margins: value('margins-value'),
   texts: value('texts-value'),
   'text-or-texts': value('text-or-texts-value'),
   patterns: value('texts-value'),
@@ -129,6 +152,10 @@ const typeWords: Readonly<Record<KeyType, string>> = {
   number: 'number',
   duration: 'seconds, or 500ms, 30s, 5m, 2h, 1d',
   price: 'dollars',
+  prices: 'keys with dollars',
+  'price-tiers': 'list of tiers',
+  discounts: 'keys with shares',
+  margins: 'keys with shares, or blocks',
   texts: 'list of texts',
   'text-or-texts': 'text or list of texts',
   patterns: 'list of regular expressions',

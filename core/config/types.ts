@@ -2,7 +2,7 @@
  * A configuration after reading: references resolved, layers merged, every
  * problem known with its place. Immutable once built.
  */
-import type { Prices, Secret } from '@rutter/plugin-sdk';
+import type { Secret } from '@rutter/plugin-sdk';
 
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
@@ -64,7 +64,8 @@ export interface DeploymentSettings {
   readonly cooldownMs: number | undefined;
   readonly extraHeaders: Readonly<Record<string, string>>;
   readonly extraBody: Readonly<Record<string, unknown>>;
-  readonly prices: Prices | undefined;
+  /** Prices it names itself, under LiteLLM's names; decimals as they were written. */
+  readonly prices: Readonly<Record<string, unknown>> | undefined;
   /** Request parameters used when the caller sends none, by wire name. */
   readonly defaults: Readonly<Record<string, unknown>>;
   /** Settings with secrets (`aws_secret_access_key`, `client_secret`, …) by wire name: for `core/upstream/auth` only. */
@@ -145,6 +146,13 @@ export interface KernelSettings {
   readonly retryBudget: number;
 }
 
+/** What is taken off and put on vendors' prices, by provider. Shares and dollars are decimals as they were written. */
+export interface CostSettings {
+  readonly discounts: ReadonlyMap<string, string>;
+  /** `global` holds for providers without one of their own. */
+  readonly margins: ReadonlyMap<string, { readonly share: string; readonly fixed: string }>;
+}
+
 export interface Configuration {
   /** Every file that took part, in the order read. */
   readonly files: readonly string[];
@@ -156,6 +164,7 @@ export interface Configuration {
   readonly deployments: readonly DeploymentSettings[];
   readonly router: RouterSettings;
   readonly kernel: KernelSettings;
+  readonly costs: CostSettings;
   /** The merged file as plain values, environment references resolved: for claims on settings. Never logged. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Place of a path in the files, for messages about it. */

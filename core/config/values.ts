@@ -4,46 +4,22 @@
  * from the environment always is one.
  */
 import { isIP } from 'node:net';
-import { finiteNumber, longestMs, milliseconds, picoDollars } from './decimals.ts';
+import { type Coerced, each, type Input, textLeaf, wrong } from './coercing.ts';
+import { finiteNumber, longestMs, milliseconds } from './decimals.ts';
 import type { Key, KeyType } from './keys/key.ts';
+import { discounts, margins, price, prices, priceTiers } from './money-values.ts';
 import { isUnset, type Path, type Tree, toPlain } from './tree.ts';
 import type { FallbackTarget } from './types.ts';
-
-interface Problem {
-  readonly path: Path;
-  readonly tree: Tree;
-  readonly message: string;
-  readonly expected: string;
-}
-
-/** A value, or the first thing wrong with it. An unset tree is the value undefined. */
-export type Coerced = { readonly value: unknown } | { readonly problem: Problem };
-
-interface Input {
-  readonly key: Key;
-  readonly tree: Tree;
-  readonly path: Path;
-}
 
 export function coerce(key: Key, tree: Tree, path: Path): Coerced {
   if (isUnset(tree)) return { value: undefined };
   return coercers[key.type]({ key, tree, path });
 }
 
-const wrong = ({ path, tree }: Input, message: string, expected: string): Coerced => ({
-  problem: { path, tree, message, expected },
-});
-
 /** An empty secret is one that is not given, as in `api_key: ""` for servers that ask for none. */
 function secret(input: Input): Coerced {
   const isEmpty = input.tree.kind === 'leaf' && typeof input.tree.value === 'string' && input.tree.value.trim() === '';
   return isEmpty && input.key.needsValue !== true ? { value: undefined } : text(input);
-}
-
-function textLeaf(tree: Tree): string | undefined {
-  if (tree.kind !== 'leaf') return undefined;
-  if (typeof tree.value === 'number') return tree.source ?? String(tree.value);
-  return typeof tree.value === 'string' ? tree.value : undefined;
 }
 
 function text(input: Input): Coerced {
@@ -109,27 +85,6 @@ function duration(input: Input): Coerced {
     );
   if (value < min) return wrong(input, 'The time is too short.', 'more than 0');
   return value > max ? wrong(input, 'The time is too long.', `at most ${Math.floor(max / 1000)} seconds`) : { value };
-}
-
-function price(input: Input): Coerced {
-  const written = textLeaf(input.tree);
-  const value = written === undefined ? undefined : picoDollars(written);
-  return value === undefined
-    ? wrong(input, 'The value is not a price.', 'dollars from 0 to 1,000,000, as 0.0000003, 3e-7 or "3e-7"')
-    : { value };
-}
-
-/** Reads each item of a list; items without a value are passed over. */
-function each(input: Input, read: (item: Input) => Coerced, expected: string): Coerced {
-  if (input.tree.kind !== 'list') return wrong(input, 'The value is not a list.', expected);
-  const values: unknown[] = [];
-  for (const [index, tree] of input.tree.items.entries()) {
-    if (isUnset(tree)) continue;
-    const item = read({ ...input, tree, path: [...input.path, index] });
-    if ('problem' in item) return item;
-    values.push(item.value);
-  }
-  return { value: values };
 }
 
 const texts = (input: Input): Coerced => each(input, text, 'a list of texts');
@@ -265,6 +220,10 @@ const coercers: Readonly<Record<KeyType, (input: Input) => Coerced>> = {
   number,
   duration,
   price,
+  prices,
+  discounts,
+  margins,
+  'price-tiers': priceTiers,
   texts,
   'text-or-texts': textOrTexts,
   patterns: (input) => each(input, pattern, 'a list of regular expressions'),

@@ -38,6 +38,8 @@ function summarise(
 ): ReplySummary {
   const { configuration, services } = call.path;
   const durationMs = call.elapsed();
+  // Of a stream that is being sent the cost is not known yet; one that never began cost nothing.
+  const cost = call.stream && call.servedBy && call.usage === undefined ? undefined : call.cost();
   return {
     context: call.facts,
     requestedModel: call.model,
@@ -50,8 +52,9 @@ function summarise(
     fallbacks: call.fallbacks,
     maxFallbacks: configuration.router.maxFallbacks,
     timeoutMs: target && timers(call, target).totalMs,
-    // Of a stream that is being sent the cost is not known yet; one that never began cost nothing.
-    costNanoUsd: call.stream && call.servedBy && call.usage === undefined ? undefined : call.costNanoUsd(),
+    costNanoUsd: cost?.nanoUsd,
+    cost,
+    marginShare: target?.adjustment?.marginShare,
     cacheHit: call.cacheHit,
     durationMs,
     overheadMs: Math.max(0, durationMs - call.upstreamMs),

@@ -4,7 +4,7 @@
  */
 import type { Embedder, FeatureRegistry, FeatureValues, RequestContext } from '@rutter/plugin-sdk';
 import type { PluginInstance } from '../plugins/types.ts';
-import { estimatedTokens } from './cost.ts';
+import { estimatedTokens } from '../pricing/usage.ts';
 import type { ModelCall } from './model-call.ts';
 import type { Held } from './path.ts';
 

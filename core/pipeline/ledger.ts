@@ -1,5 +1,5 @@
 /** The ledger: one row a request, written through the store's ordered writer. */
-import type { Migration, Outcome, SqlValue, Store } from '@rutter/plugin-sdk';
+import type { Migration, Outcome, SqlValue, Store, Usage } from '@rutter/plugin-sdk';
 
 export const ledgerMigrations: readonly Migration[] = [
   {
@@ -41,6 +41,15 @@ export const ledgerMigrations: readonly Migration[] = [
   route TEXT NOT NULL
 );`,
   },
+  {
+    id: '0002-costs',
+    sql: `ALTER TABLE ledger ADD COLUMN original_nano_usd BIGINT;
+ALTER TABLE ledger ADD COLUMN discount_nano_usd BIGINT;
+ALTER TABLE ledger ADD COLUMN margin_nano_usd BIGINT;
+ALTER TABLE ledger ADD COLUMN unpriced_calls INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger ADD COLUMN service_tier TEXT;
+ALTER TABLE ledger ADD COLUMN other_usage TEXT;`,
+  },
 ];
 
 const columns = [
@@ -78,11 +87,43 @@ const columns = [
   'fallbacks',
   'attempts',
   'route',
+  'original_nano_usd',
+  'discount_nano_usd',
+  'margin_nano_usd',
+  'unpriced_calls',
+  'service_tier',
+  'other_usage',
 ] as const;
 
 /** False when the writer's queue is full and the row was lost; the store counts it. */
 export function writeLedger(store: Store, outcome: Outcome): boolean {
   return store.append('ledger', columns, row(outcome));
+}
+
+/** Buckets with a column of their own, and what is no count. */
+const ownColumns: ReadonlySet<string> = new Set([
+  'type',
+  'input',
+  'output',
+  'cachedInput',
+  'cacheWrite',
+  'cacheWriteLong',
+  'reasoning',
+  'audioInput',
+  'audioOutput',
+  'serviceTier',
+  'estimated',
+]);
+
+/** All else that was used, as JSON; null for the plain call. */
+function otherUsage(usage: Usage): string | null {
+  let others: Record<string, unknown> | undefined;
+  for (const name in usage) {
+    if (ownColumns.has(name)) continue;
+    others ??= {};
+    others[name] = usage[name as keyof Usage];
+  }
+  return others === undefined ? null : JSON.stringify(others);
 }
 
 function row(outcome: Outcome): SqlValue[] {
@@ -122,5 +163,11 @@ function row(outcome: Outcome): SqlValue[] {
     outcome.fallbacks,
     outcome.attempts.length === 1 && !outcome.attempts[0]?.error ? '1' : JSON.stringify(outcome.attempts),
     outcome.route,
+    outcome.cost?.originalNanoUsd ?? null,
+    outcome.cost?.discountNanoUsd ?? null,
+    outcome.cost?.marginNanoUsd ?? null,
+    outcome.unpricedCalls ?? 0,
+    usage?.serviceTier ?? null,
+    usage === undefined ? null : otherUsage(usage),
   ];
 }

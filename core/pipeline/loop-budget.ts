@@ -4,7 +4,7 @@
  * than these allow, nor longer than its client does.
  */
 import { type ChatEvent, type Facets, RutterError } from '@rutter/plugin-sdk';
-import { totalTokens } from './cost.ts';
+import { totalTokens } from '../pricing/usage.ts';
 import type { ModelCall } from './model-call.ts';
 
 export interface LoopBudget {

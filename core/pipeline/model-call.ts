@@ -8,6 +8,7 @@ import {
   type CallFacts,
   type ChatRequest,
   type Controls,
+  type Cost,
   type Dialect,
   type EmbeddingsRequest,
   type Message,
@@ -21,7 +22,8 @@ import type { FormBody } from '../http/form-body.ts';
 import type { JsonBody } from '../http/json-body.ts';
 import { Rostered } from '../live/roster.ts';
 import { InlineFiles, type InlineRule } from '../media/inline-parts.ts';
-import { addUsage, nanoCost, picoCost } from './cost.ts';
+import { Bill, type BillOptions, noCost } from '../pricing/bill.ts';
+import { addUsage } from '../pricing/usage.ts';
 import type { Facts } from './facts.ts';
 import type { HeldReservation } from './held-reservation.ts';
 import type { LoopBudget } from './loop-budget.ts';
@@ -66,8 +68,7 @@ export class ModelCall extends Rostered implements Call {
   /** In words, for `x-rutter-route`. */
   route = '';
   usage: Usage | undefined;
-  /** Pico-dollars; undefined once something had no price. */
-  pico: bigint | undefined = 0n;
+  readonly bill = new Bill();
   cacheHit = false;
   /** Milliseconds spent waiting for vendors. */
   upstreamMs = 0;
@@ -159,17 +160,36 @@ export class ModelCall extends Rostered implements Call {
     return this.#files.inline(messages, rule, (text) => this.body.isWhole(text));
   }
 
-  /** Adds one transfer's tokens and their price. */
+  /** Adds what one transfer used, and its price. */
   account(usage: Usage, target: Target): void {
     this.usage = addUsage(this.usage, usage);
-    const pico = picoCost(usage, target.deployment.prices);
-    this.pico = pico === undefined || this.pico === undefined ? undefined : this.pico + pico;
+    const { pricing, deployment } = target;
+    const options = this.#billing(target);
+    if (this.bill.add(usage, pricing.tariff, options)) return;
+    const missing = pricing.tariff?.unpriced(usage, options.serviceTier) ?? ['all'];
+    this.path.services.onUnpriced(`${deployment.provider}/${deployment.model}`, missing);
+  }
+
+  /** What one transfer alone costs, in integer nano-dollars; undefined when unknown. */
+  costOf(usage: Usage, target: Target): number | undefined {
+    const bill = new Bill();
+    bill.add(usage, target.pricing.tariff, this.#billing(target));
+    return bill.nanoUsd;
+  }
+
+  #billing({ adjustment, settings: { defaults } }: Target): BillOptions {
+    const asked = this.body.fields.service_tier ?? defaults.service_tier;
+    return { adjustment, serviceTier: typeof asked === 'string' ? asked : undefined };
   }
 
   /** Integer nano-dollars; undefined when some of it has no price. */
   costNanoUsd(): number | undefined {
-    if (this.cacheHit) return 0;
-    return this.pico === undefined ? undefined : nanoCost(this.pico);
+    return this.cacheHit ? 0 : this.bill.nanoUsd;
+  }
+
+  /** The same in parts. */
+  cost(): Cost | undefined {
+    return this.cacheHit ? noCost : this.bill.cost;
   }
 
   /** Ends the call and everything under it. */

@@ -1,16 +1,32 @@
-/** The `models` service: what a caller may ask for. */
+/** The `models` service: what a caller may ask for, and what it costs. */
 import type { Models, RequestContext } from '@rutter/plugin-sdk';
+import { Bill } from '../pricing/bill.ts';
 import { Facts } from './facts.ts';
 import { mayCall } from './may-call.ts';
+import type { ModelTable } from './models.ts';
+
+const tableOf = (context: RequestContext): ModelTable | undefined => Facts.pathOf(context)?.models;
+
+const isAllowed = ({ principal: { models } }: RequestContext, ...names: readonly string[]): boolean =>
+  models === undefined || names.some((name) => mayCall(models, name));
 
 export const modelList: Models = {
-  list(context: RequestContext, options) {
-    const table = Facts.pathOf(context)?.models;
-    if (!table) return [];
-    const { models } = context.principal;
-    return table
-      .names(options?.withWildcards === true)
-      .filter((name) => models === undefined || mayCall(models, name))
-      .map((name) => ({ id: name, group: name }));
+  list(context, options) {
+    const names = tableOf(context)?.names(options?.withWildcards === true) ?? [];
+    return names.filter((name) => isAllowed(context, name)).map((name) => ({ id: name, group: name }));
+  },
+
+  deployments(context, name) {
+    const targets = tableOf(context)?.behind(name) ?? [];
+    if (!isAllowed(context, name, ...targets.slice(0, 1).map(({ deployment }) => deployment.group))) return [];
+    return targets.map(({ deployment, pricing: { prices, source } }) => ({ deployment, prices, priceSource: source }));
+  },
+
+  cost(context, deployment, usage) {
+    const target = tableOf(context)?.behind(deployment)[0];
+    if (!target || !isAllowed(context, target.deployment.group, deployment)) return undefined;
+    const bill = new Bill();
+    bill.add(usage, target.pricing.tariff, { adjustment: target.adjustment });
+    return bill.cost;
   },
 };

@@ -2,10 +2,13 @@
  * The model groups of one generation: what a name resolves to, and which
  * deployments stand behind it.
  */
-import type { Auth, Candidate, Deployment, Provider } from '@rutter/plugin-sdk';
+import type { Auth, Candidate, Deployment, PriceBook, Provider } from '@rutter/plugin-sdk';
 import { prefixesOf, providerOf } from '../config/provider-name.ts';
 import type { Configuration, DeploymentSettings } from '../config/types.ts';
 import type { LiveRecord, LiveRegistry } from '../live/registry.ts';
+import { adjustmentOf } from '../pricing/adjustments.ts';
+import type { Adjustment } from '../pricing/bill.ts';
+import { type Pricing, pricingOf } from '../pricing/pricing.ts';
 import { withVariables } from './setting-variables.ts';
 
 /** A deployment with what only the kernel knows of it. */
@@ -18,6 +21,8 @@ export interface Target extends Candidate {
   readonly baseUrl: string;
   readonly auth: Auth;
   readonly tagPatterns: readonly RegExp[];
+  readonly pricing: Pricing;
+  readonly adjustment: Adjustment | undefined;
 }
 
 export interface Group {
@@ -49,7 +54,11 @@ export interface ModelTableParts {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly live: LiveRegistry;
   readonly environment: NodeJS.ProcessEnv;
+  /** What is known of models; prices are the deployments' own where there is none. */
+  readonly book: PriceBook | undefined;
 }
+
+type Repriced = { -readonly [K in 'deployment' | 'pricing']: Target[K] };
 
 export class ModelTable {
   readonly #parts: ModelTableParts;
@@ -60,9 +69,11 @@ export class ModelTable {
   readonly #concrete = new Map<string, Group>();
   readonly #prefixes;
   readonly targets: readonly Target[];
+  #bookVersion: number | undefined;
 
   constructor(parts: ModelTableParts) {
     this.#parts = parts;
+    this.#bookVersion = parts.book?.version;
     this.#prefixes = prefixesOf([...parts.providers.keys()]);
     const byName = Map.groupBy(parts.configuration.deployments, ({ modelName }) => modelName);
     const targets: Target[] = [];
@@ -90,6 +101,7 @@ export class ModelTable {
 
   /** The group a name means: deployment id, alias, exact name, wildcard, vendor's own name, first default fallback; undefined for unknown. */
   resolve(name: string): Resolved | undefined {
+    if (this.#parts.book?.version !== this.#bookVersion) this.#reprice();
     const byId = this.#byDeployment.get(name);
     if (byId) return byId;
     const { modelGroupAlias, defaultFallbacks } = this.#parts.configuration.router;
@@ -149,8 +161,11 @@ export class ModelTable {
     const provider = this.#parts.providers.get(written.provider);
     if (!provider) throw new Error(`no provider for prefix ${written.provider}`);
     const settings = provider.variables ? withVariables(written, provider, this.#parts.environment) : written;
-    const deployment = describe(settings, model, group);
+    const pricing = pricingOf(settings, model, this.#parts.book);
+    const deployment = describe(settings, { model, group, pricing });
     return {
+      pricing,
+      adjustment: adjustmentOf(this.#parts.configuration.costs, settings.provider),
       deployment,
       settings,
       provider,
@@ -163,6 +178,20 @@ export class ModelTable {
     };
   }
 
+  /** The book has other answers now. Calls under way are charged by what holds when they end. */
+  #reprice(): void {
+    const { book } = this.#parts;
+    this.#bookVersion = book?.version;
+    const concrete = [...this.#concrete.values()].flatMap(({ targets }) => targets);
+    for (const target of [...this.targets, ...concrete]) {
+      const { settings, deployment } = target;
+      const pricing = pricingOf(settings, deployment.model, book);
+      const repriced: Repriced = target;
+      repriced.pricing = pricing;
+      repriced.deployment = describe(settings, { model: deployment.model, group: deployment.group, pricing });
+    }
+  }
+
   /** Names a caller may see: groups, visible aliases, and wildcard patterns when asked for. */
   names(withWildcards: boolean): string[] {
     const names = [...this.#groups.keys()];
@@ -171,12 +200,25 @@ export class ModelTable {
     return names;
   }
 
+  /** What stands behind a name that {@link names} gives; of a wildcard, its deployments as they are configured. */
+  behind(name: string): readonly Target[] {
+    const wildcard = this.#wildcards.find((one) => one.name === name);
+    if (wildcard) return wildcard.settings.map((one) => this.#target(one, one.model));
+    return this.resolve(name)?.group.targets ?? [];
+  }
+
   has(name: string): boolean {
     return this.resolve(name) !== undefined;
   }
 }
 
-function describe(settings: DeploymentSettings, model: string, group: string): Deployment {
+interface Described {
+  readonly model: string;
+  readonly group: string;
+  readonly pricing: Pricing;
+}
+
+function describe(settings: DeploymentSettings, { model, group, pricing }: Described): Deployment {
   const optional = {
     weight: settings.weight,
     order: settings.order,
@@ -186,7 +228,7 @@ function describe(settings: DeploymentSettings, model: string, group: string): D
     apiBase: settings.apiBase,
     apiVersion: settings.apiVersion,
     hasApiKey: settings.apiKey === undefined ? undefined : (true as const),
-    prices: settings.prices,
+    prices: pricing.tariff?.prices,
   };
   const given = Object.fromEntries(
     Object.entries(optional).filter(([, value]) => value !== undefined),
@@ -201,7 +243,7 @@ function describe(settings: DeploymentSettings, model: string, group: string): D
     provider: settings.provider,
     tags: settings.tags,
     params,
-    info: settings.info,
+    info: Object.freeze({ ...pricing.abilities, ...settings.info }),
   });
 }
 

@@ -11,6 +11,7 @@ import type {
   Guard,
   KernelEvent,
   Observer,
+  PriceBook,
   Provider,
   RequestContext,
   RutterError,
@@ -47,6 +48,8 @@ export interface PathServices {
   readonly version: string;
   onFault(instance: PluginInstance, error: unknown): void;
   onEvent(event: KernelEvent): void;
+  /** A deployment answered whose price, or a part of it, is not known. */
+  onUnpriced(model: string, missing: readonly string[]): void;
 }
 
 /** A request or connection on its way. */
@@ -59,6 +62,7 @@ export interface PathParts {
   readonly configuration: Configuration;
   readonly instances: readonly PluginInstance[];
   readonly services: PathServices;
+  readonly book?: PriceBook | undefined;
 }
 
 /** An instance with the part of it that matters here. */
@@ -106,6 +110,7 @@ export class RequestPath {
       configuration: parts.configuration,
       providers: providersByPrefix(instances),
       live: parts.services.live,
+      book: parts.book,
       environment: parts.services.environment,
     });
     this.hooks = createHooks(ofKind(instances, 'extension') as unknown as PluginInstance<'extension'>[]);

@@ -3,7 +3,7 @@
  * taps on `preRoute`; the first reply ends the search.
  */
 import { type Guard, type Reservation, RutterError } from '@rutter/plugin-sdk';
-import { totalTokens } from './cost.ts';
+import { totalTokens } from '../pricing/usage.ts';
 import { callGroupNames } from './group-names.ts';
 import { HeldReservation } from './held-reservation.ts';
 import type { ModelCall } from './model-call.ts';

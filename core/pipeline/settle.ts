@@ -18,6 +18,7 @@ export interface Ending {
 export function settle(call: ModelCall, end: Ending): Outcome {
   const { path, facts } = call;
   const durationMs = call.elapsed();
+  const cost = call.cost();
   const outcome: Outcome = {
     context: facts,
     requestedModel: call.model,
@@ -30,7 +31,9 @@ export function settle(call: ModelCall, end: Ending): Outcome {
     attempts: call.attempts,
     fallbacks: call.fallbacks,
     usage: call.usage,
-    costNanoUsd: call.attempts.length === 0 && !call.cacheHit ? 0 : call.costNanoUsd(),
+    costNanoUsd: cost?.nanoUsd,
+    cost,
+    unpricedCalls: call.bill.unpriced,
     cacheHit: call.cacheHit,
     structuredOutput: call.structuredOutput,
     ending: end.ending,

@@ -162,22 +162,60 @@ export interface ChatRequest {
 export type EndReason = 'stop' | 'length' | 'tool-calls' | 'refusal';
 
 /**
- * Tokens in disjoint buckets: no token is counted twice, so a price may be put
- * on each. The whole prompt is `input + cachedInput + cacheWrite + cacheWriteLong
- * + audioInput`; the whole reply is `output + reasoning + audioOutput`.
+ * What a call used, in disjoint buckets: nothing is counted twice, so a price may be put on each.
+ *
+ * The whole prompt in tokens is `input + cachedInput + cachedAudioInput + cachedImageInput + cacheWrite
+ * + cacheWriteLong + audioInput + imageInput + videoInput`; the whole reply is `output + reasoning + audioOutput
+ * + imageOutput`. Below them stand things that vendors count otherwise, each only where it is known.
  */
 export interface Usage {
-  /** Prompt tokens neither read from nor written to a cache, and not audio. */
+  /** Prompt tokens of text, neither read from nor written to a cache. */
   readonly input: number;
-  /** Reply tokens that are neither reasoning nor audio. */
+  /** Reply tokens of text that are not reasoning. */
   readonly output: number;
   readonly cachedInput?: number;
+  /** Audio and image tokens among those read from a cache, where the vendor tells them apart. */
+  readonly cachedAudioInput?: number;
+  readonly cachedImageInput?: number;
   readonly cacheWrite?: number;
   /** Written to a cache that lives an hour or longer. */
   readonly cacheWriteLong?: number;
   readonly reasoning?: number;
   readonly audioInput?: number;
   readonly audioOutput?: number;
+  readonly imageInput?: number;
+  readonly imageOutput?: number;
+  readonly videoInput?: number;
+
+  /** Images given, and images made. */
+  readonly inputImages?: number;
+  readonly outputImages?: number;
+  /** Pixels of all images made: width times height times count. */
+  readonly outputPixels?: number;
+  /** Length of what was transcribed or made, in seconds; fractions are kept. */
+  readonly seconds?: number;
+  /** Length of audio and video given beside a prompt, in seconds. */
+  readonly audioSeconds?: number;
+  readonly videoSeconds?: number;
+  /** Characters of text spoken or translated, and of text made. */
+  readonly inputCharacters?: number;
+  readonly outputCharacters?: number;
+  /** Search units of a rerank call. */
+  readonly queries?: number;
+  /** Pages read by OCR. */
+  readonly pages?: number;
+  /** Searches of the web that the vendor made. */
+  readonly searches?: number;
+  readonly fileSearches?: number;
+  /** Sessions of a code interpreter. */
+  readonly codeSessions?: number;
+
+  /** How much context each web search brought along; medium when absent. */
+  readonly searchContext?: 'low' | 'medium' | 'high';
+  /** The vendor's tier that served the call, in its own word: `flex`, `priority`, `batch`, `default`. */
+  readonly serviceTier?: string;
+  /** What raised the price of all tokens, in the vendor's words: a region such as `us`, a speed such as `fast`. */
+  readonly uplifts?: readonly string[];
   /** Counted here rather than reported by the vendor. */
   readonly estimated?: boolean;
 }

@@ -10,18 +10,48 @@ import type { RutterError } from './errors.ts';
 /** What kind of work is asked for. `chat`, `completions` and `embeddings` have neutral models; others pass as bytes. */
 export type Operation = 'chat' | 'completions' | 'embeddings' | (string & {});
 
-/** Unit prices in integer pico-dollars (1e-12 USD) per token, by bucket of {@link Usage}. */
+/**
+ * Unit prices in integer pico-dollars (1e-12 USD), by bucket of {@link Usage}, as they are said: at the vendor's
+ * standard tier and for short prompts. For comparing deployments; the kernel charges by finer and fuller ones.
+ */
 export interface Prices {
   readonly input?: bigint;
   readonly output?: bigint;
   readonly cachedInput?: bigint;
+  readonly cachedAudioInput?: bigint;
+  readonly cachedImageInput?: bigint;
   readonly cacheWrite?: bigint;
   readonly cacheWriteLong?: bigint;
   readonly reasoning?: bigint;
   readonly audioInput?: bigint;
   readonly audioOutput?: bigint;
+  readonly imageInput?: bigint;
+  readonly imageOutput?: bigint;
+  readonly videoInput?: bigint;
+  readonly inputImages?: bigint;
+  readonly outputImages?: bigint;
+  readonly outputPixels?: bigint;
+  readonly seconds?: bigint;
+  readonly audioSeconds?: bigint;
+  readonly videoSeconds?: bigint;
+  readonly inputCharacters?: bigint;
+  readonly outputCharacters?: bigint;
+  readonly queries?: bigint;
+  readonly pages?: bigint;
+  readonly fileSearches?: bigint;
+  readonly codeSessions?: bigint;
   /** Per call, whatever its tokens. */
   readonly request?: bigint;
+}
+
+/** A cost in integer nano-dollars (1e-9 USD), each part rounded half up on its own. */
+export interface Cost {
+  /** What is charged: the original less the discount, plus the margin. */
+  readonly nanoUsd: number;
+  /** By the vendor's prices. */
+  readonly originalNanoUsd: number;
+  readonly discountNanoUsd: number;
+  readonly marginNanoUsd: number;
 }
 
 /** One callable model with its origin; the secret stays with the kernel. */
@@ -47,10 +77,14 @@ export interface Deployment {
   readonly apiVersion?: string;
   /** Set where the configuration names an API key of its own; the key stays with the kernel. */
   readonly hasApiKey?: true;
+  /** Absent when no price is known, which differs from a price of zero. */
   readonly prices?: Prices;
   /** Whatever else the configuration says of it, secrets removed. */
   readonly params: Readonly<Record<string, unknown>>;
-  /** `model_info` of the configuration. */
+  /**
+   * `model_info` of the configuration, over what is known of the model otherwise: `max_input_tokens`,
+   * `max_output_tokens`, `mode`, `supports_…`. What is absent is unknown.
+   */
   readonly info: Readonly<Record<string, unknown>>;
 }
 
@@ -232,6 +266,10 @@ export interface Outcome {
   readonly usage: Usage | undefined;
   /** Integer nano-dollars (1e-9 USD); undefined when the price is unknown. */
   readonly costNanoUsd: number | undefined;
+  /** The same in parts; undefined when unknown. */
+  readonly cost?: Cost | undefined;
+  /** Calls of vendors whose price, or a part of it, is unknown; 0 when absent. */
+  readonly unpricedCalls?: number;
   readonly cacheHit: boolean;
   /** How the model was held to JSON, where that was asked for. */
   readonly structuredOutput?: 'native' | 'tool' | 'json' | undefined;

@@ -4,7 +4,8 @@
  * A manifest says `provides` and `uses`; `host.use(name)` hands the service
  * over. Set-up order follows from it and cycles are refused.
  */
-import type { RequestContext } from './request.ts';
+import type { Usage } from './chat.ts';
+import type { Cost, Deployment, RequestContext } from './request.ts';
 
 /** One limit to be charged: all of a request's reservations succeed together or not at all. */
 export interface Reservation {
@@ -103,6 +104,40 @@ export interface Source {
   ): Promise<boolean>;
 }
 
+/**
+ * What is known of one model, under the names of LiteLLM's map: prices in dollars a unit (numbers, or decimal
+ * texts), `max_input_tokens`, `max_output_tokens`, `mode`, `supports_…`. What is absent is unknown.
+ */
+export type ModelRow = Readonly<Record<string, unknown>>;
+
+export interface ModelQuery {
+  /** The prefix that chose the provider. */
+  readonly provider: string;
+  /** The name the vendor knows. */
+  readonly model: string;
+  /** The model whose prices and limits apply, where the name says nothing (a deployment at Azure). */
+  readonly baseModel?: string;
+}
+
+/** Prices and limits of models. Answers are kept until `version` changes. */
+export interface PriceBook {
+  /** Rises whenever an answer may have changed. */
+  readonly version: number;
+  /** The row of the first name that is known: the base model's, `provider/model`, `model`; undefined for none. */
+  find(query: ModelQuery): { readonly name: string; readonly row: ModelRow; readonly source: string } | undefined;
+  /** Whether a provider's prices for long prompts begin at the threshold rather than above it. */
+  includesThreshold(provider: string): boolean;
+}
+
+/** A deployment with what it costs. */
+export interface PricedDeployment {
+  readonly deployment: Deployment;
+  /** The prices in force, under the names of LiteLLM's map, in dollars; empty when unknown. */
+  readonly prices: ModelRow;
+  /** Where they are from, in words; undefined when unknown. */
+  readonly priceSource: string | undefined;
+}
+
 /** What may be called, for lists of models. Provided by the kernel. */
 export interface Models {
   /** Every name the caller may ask for, in configured order, aliases among them; `group` is the model group behind it. */
@@ -110,6 +145,10 @@ export interface Models {
     context: RequestContext,
     options?: { readonly withWildcards?: boolean },
   ): readonly { readonly id: string; readonly group: string }[];
+  /** What stands behind one of those names, in configured order; empty for names that the caller may not ask for. */
+  deployments(context: RequestContext, name: string): readonly PricedDeployment[];
+  /** What a usage would cost at a deployment, by its id, with discount and margin; undefined when a price is unknown. */
+  cost(context: RequestContext, deployment: string, usage: Usage): Cost | undefined;
 }
 
 /** Services by name; a plugin package may add its own by declaration merging. */
@@ -118,4 +157,5 @@ export interface Services {
   store: Store;
   embedder: Embedder;
   models: Models;
+  prices: PriceBook;
 }

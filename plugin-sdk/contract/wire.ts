@@ -7,7 +7,7 @@
  */
 import type { ChatEvent, ChatReply, ChatRequest, EmbeddingsReply, EmbeddingsRequest, Usage } from './chat.ts';
 import type { ErrorCode, RutterError } from './errors.ts';
-import type { Attempt, Controls, Deployment, Operation, RequestContext } from './request.ts';
+import type { Attempt, Controls, Cost, Deployment, Operation, RequestContext } from './request.ts';
 
 /** Fields of a JSON body by wire name. Strings over 64 KiB may be stand-ins that the kernel fills in again on the way out. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -65,6 +65,10 @@ export interface ReplySummary {
   readonly maxFallbacks: number;
   readonly timeoutMs: number | undefined;
   readonly costNanoUsd: number | undefined;
+  /** The same in parts; undefined when unknown. */
+  readonly cost?: Cost | undefined;
+  /** The margin as a share, such as 0.1, where one is set for the deployment's provider. */
+  readonly marginShare?: number | undefined;
   readonly cacheHit: boolean;
   readonly durationMs: number;
   readonly overheadMs: number;
@@ -216,8 +220,8 @@ export interface EmbeddingsCodec {
 export interface RawCodec {
   readonly dialect: string;
   pass(input: PassInput): PassRequest;
-  /** Tokens of a whole reply, where it tells them. */
-  usage?(body: Uint8Array): Usage | undefined;
+  /** What a whole reply used, where it tells it, or where the request does: `fields` are the caller's. */
+  usage?(body: Uint8Array, fields: Fields): Usage | undefined;
 }
 
 /** Header sent with a key: `authorization: Bearer …`, `x-api-key: …`. */

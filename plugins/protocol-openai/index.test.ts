@@ -13,6 +13,8 @@ const models: Models = {
       { id: 'openai/gpt-4o', group: 'gpt-4o' },
     ];
   },
+  deployments: () => [],
+  cost: () => undefined,
 };
 const host = fakeHost({ services: { models }, startMs: 1_700_000_000_000 });
 const { routes, dialects } = await definition.setup(host, definition.config.parse({}));

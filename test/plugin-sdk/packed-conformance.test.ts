@@ -46,12 +46,13 @@ const shared =
     runSuite(kind, { subject, options }, async () => {});
 
 const masterKey = 'sk-master-of-the-suite';
-const noModels: Models = { list: () => [] };
+const noModels: Models = { list: () => [], deployments: () => [], cost: () => undefined };
 const { 'anthropic-messages': streams = [], gemini: geminiStreams = [] } = testing.streamsByDialect;
 const { 'anthropic-messages': replies = [], gemini: geminiReplies = [] } = testing.repliesByDialect;
 
 /** What a suite is told of a plugin, by its name; most need nothing. `folder` is empty and the plugin's own. */
 const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Readonly<Record<string, unknown>>>> = {
+  'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),
   'provider-anthropic': () => ({ streams, replies }),

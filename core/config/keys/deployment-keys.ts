@@ -1,4 +1,5 @@
 /** Keys of `model_list[]`. */
+import { plainPriceNames } from '../../pricing/price-keys.ts';
 import { honoured, type Key, type KeyBlock, kept, later } from './key.ts';
 
 const requestParameters: Readonly<Record<string, Key>> = {
@@ -51,19 +52,26 @@ const prices: Readonly<Record<string, Key>> = {
   input_cost_per_audio_token: price('Price of an audio token of the prompt.'),
   output_cost_per_audio_token: price('Price of an audio token of the reply.'),
   input_cost_per_request: price('Price of a call, whatever its tokens.'),
+  tiered_pricing: honoured(
+    'price-tiers',
+    'Prices by length of the prompt: each tier has a `range` of tokens, its end included, and prices; one tier holds for the whole call.',
+  ),
+  search_context_cost_per_query: honoured(
+    'prices',
+    'Prices of a web search: `search_context_size_low`, `_medium` and `_high`.',
+  ),
 };
 
-const otherPrice = later('any', 'A price of another unit or tier, by its name in the price table.');
-const tiers = '(_(batches|flex|priority|cache_hit|above_[0-9a-z]+(_tokens)?))*$';
+const otherPrice = price('A price of another unit, of longer prompts or of another service tier.');
+const unheeded = later('any', 'A price of another unit or tier, by its name in the price table.');
+const endings = '(_(batches|batch|flex|priority|above_[0-9]{1,7}k_tokens))*';
 const units = '(token|image|pixel|second|character|query|request|page|audio_per_second|video_per_second)';
 
 const priceFamilies: KeyBlock['families'] = [
-  {
-    pattern: new RegExp(`^(input|output)_cost_per_((audio|image|video|reasoning)_)?${units}${tiers}`),
-    key: otherPrice,
-  },
-  { pattern: new RegExp(`^cache_(read|creation)_input_((audio|image)_)?token_cost${tiers}`), key: otherPrice },
-  { pattern: /^(tiered_pricing|(search_context|file_search|code_interpreter|ocr)_cost_per_[a-z_]+)$/, key: otherPrice },
+  { pattern: new RegExp(`^(${plainPriceNames.join('|')})${endings}$`), key: otherPrice },
+  { pattern: new RegExp(`^(input|output)_cost_per_((audio|image|video|reasoning)_)?${units}`), key: unheeded },
+  { pattern: /^cache_(read|creation)_input_((audio|image)_)?token_cost/, key: unheeded },
+  { pattern: /^(search_context|file_search|code_interpreter|ocr)_cost_per_[a-z0-9_]+$/, key: unheeded },
 ];
 
 /** Families of a vendor's settings, handed to its plugin and never sent as they are. */

@@ -42,6 +42,12 @@ export const generalBlock: KeyBlock = {
     forward_client_headers_to_llm_api: honoured('boolean', "Pass the caller's `x-` headers on to the vendor.", {
       default: 'false',
     }),
+    model_cost_map_url: kept(
+      'text',
+      "Map of prices in LiteLLM's format, laid over the table that ships: an address, or a file relative to the working directory.",
+      { default: 'LITELLM_MODEL_COST_MAP_URL' },
+    ),
+    model_cost_map_refresh: kept('duration', 'Pause between two looks at it.', { default: '1h' }),
     retry_budget: honoured('number', 'Most retries as a share of first tries; ten are always allowed.', {
       default: '0.2',
       min: 0,

@@ -74,8 +74,11 @@ export const litellmBlock: KeyBlock = {
     ssl_certificate: later('text', 'Certificate shown to vendors.'),
     force_ipv4: later('boolean', 'Call vendors by IPv4 only.'),
     tag_budget_config: kept('map', 'Budgets, by tag: `marketing: {max_budget: 10, budget_duration: 30d}`.'),
-    cost_discount_config: later('map', 'Discounts, by provider.'),
-    cost_margin_config: later('map', 'Margins, by provider.'),
+    cost_discount_config: honoured('discounts', 'Discounts by provider, as shares: 0.05 takes off five hundredths.'),
+    cost_margin_config: honoured(
+      'margins',
+      'Margins by provider, put on after the discount: a share, or `percentage` (a share too) and `fixed_amount` in dollars a call. `global` is for providers without one.',
+    ),
     timezone: later('text', 'Whose midnight opens budgets again.'),
     default_max_internal_user_budget: later('number', 'Budget of each user.', { min: 0 }),
     public_model_groups: later('texts', 'Groups shown to everybody.'),

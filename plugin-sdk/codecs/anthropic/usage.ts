@@ -1,10 +1,13 @@
 /** Anthropic counts cache reads and writes beside the input; reasoning is part of the output, and often not told. */
 import type { Usage } from '../../contract/chat.ts';
 import { estimateTokens } from '../text.ts';
-import { defined, isObject, type JsonObject } from '../values.ts';
+import { defined, isFilled, isObject, type JsonObject } from '../values.ts';
 
 const count = (value: unknown): number => (typeof value === 'number' && value > 0 ? Math.floor(value) : 0);
 const some = (value: number) => (value > 0 ? value : undefined);
+
+/** Words for the usual place and speed. */
+const plain: ReadonlySet<string> = new Set(['global', 'not_available', 'standard']);
 
 /** Buckets of a `usage` object. `thinking` is the reasoning text, from which its share is estimated where it is not told. */
 export function readUsage(found: unknown, thinking: string): Usage | undefined {
@@ -19,6 +22,8 @@ export function readUsage(found: unknown, thinking: string): Usage | undefined {
   const details: JsonObject = isObject(found.output_tokens_details) ? found.output_tokens_details : {};
   const told = details.thinking_tokens ?? details.reasoning_tokens;
   const reasoning = Math.min(output, typeof told === 'number' ? count(told) : estimateTokens(thinking));
+  const { server_tool_use: tools, service_tier: tier, inference_geo: region, speed } = found;
+  const uplifts = [region, speed].filter(isFilled).filter((word) => !plain.has(word));
   return defined({
     input: count(found.input_tokens),
     output: output - reasoning,
@@ -26,5 +31,8 @@ export function readUsage(found: unknown, thinking: string): Usage | undefined {
     cacheWrite: some(written - cacheWriteLong),
     cacheWriteLong: some(cacheWriteLong),
     reasoning: some(reasoning),
+    searches: some(count(isObject(tools) ? tools.web_search_requests : undefined)),
+    serviceTier: isFilled(tier) ? tier : undefined,
+    uplifts: uplifts.length > 0 ? uplifts : undefined,
   });
 }

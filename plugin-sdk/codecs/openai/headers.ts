@@ -57,6 +57,17 @@ function shownBase(address: string): string {
   return shown;
 }
 
+/** What the cost is made of, where something was taken off or put on. */
+function writeCostParts(headers: string[], { cost, marginShare }: ReplySummary, usd: string): void {
+  if (cost === undefined) return;
+  const { nanoUsd, originalNanoUsd, discountNanoUsd, marginNanoUsd } = cost;
+  headers.push('x-litellm-response-cost-original', originalNanoUsd === nanoUsd ? usd : decimalUsd(originalNanoUsd));
+  if (discountNanoUsd !== 0) headers.push('x-litellm-response-cost-discount-amount', decimalUsd(discountNanoUsd));
+  if (marginNanoUsd === 0) return;
+  headers.push('x-litellm-response-cost-margin-amount', decimalUsd(marginNanoUsd));
+  if (marginShare) headers.push('x-litellm-response-cost-margin-percent', String(marginShare));
+}
+
 /** On every reply, name after value: see `Dialect.headers`. */
 export function writeHeaders(summary: ReplySummary): string[] {
   const { deployment, context, vendorHeaders, group } = summary;
@@ -88,6 +99,7 @@ export function writeHeaders(summary: ReplySummary): string[] {
   if (cost !== undefined) {
     const usd = decimalUsd(cost);
     headers.push('x-litellm-response-cost', usd, 'x-rutter-cost', usd);
+    writeCostParts(headers, summary, usd);
   }
   if (deployment !== undefined) {
     const id = short(deployment.id);

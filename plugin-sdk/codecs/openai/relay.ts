@@ -52,6 +52,7 @@ export class OpenAiRelay implements Relay {
   #groqBytes: Buffer | undefined;
   /** A member, with its comma, on its way from a chunk that was dropped to the next one. */
   #held: Buffer | undefined;
+  #serviceTier: unknown;
 
   constructor(context: RelayContext, entries: EntriesName = 'choices') {
     this.#model = context.model === undefined ? undefined : Buffer.from(JSON.stringify(context.model));
@@ -67,7 +68,7 @@ export class OpenAiRelay implements Relay {
   get usage(): Usage | undefined {
     const groq = this.#groqBytes && parseJson(this.#groqBytes.toString());
     return (
-      readUsage(this.#usageBytes && parseJson(this.#usageBytes.toString())) ??
+      readUsage(this.#usageBytes && parseJson(this.#usageBytes.toString()), this.#serviceTier) ??
       (isObject(groq) ? readUsage(groq.usage) : undefined)
     );
   }
@@ -192,9 +193,13 @@ export class OpenAiRelay implements Relay {
 
   /** Takes down what the scan found. */
   #note(data: Buffer): void {
-    const { usageStart, usageEnd, groqStart, groqEnd, hasOutput, outputLength, active, finished } = this.#scan;
+    const { usageStart, usageEnd, groqStart, groqEnd, tierStart, tierEnd, hasOutput, outputLength, active, finished } =
+      this.#scan;
     if (usageEnd > 0) this.#usageBytes = Buffer.from(data.subarray(usageStart, usageEnd));
     if (groqEnd > 0) this.#groqBytes = Buffer.from(data.subarray(groqStart, groqEnd));
+    // The first chunk may tell what was asked for; beside the usage stands what it was.
+    if (tierEnd > 0 && (this.#serviceTier === undefined || usageEnd > 0))
+      this.#serviceTier = parseJson(data.toString('utf8', tierStart, tierEnd));
     if (hasOutput) this.hasContent = true;
     this.outputLength += outputLength;
     for (const index of active) this.#open.add(index);

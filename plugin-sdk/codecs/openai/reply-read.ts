@@ -33,7 +33,7 @@ function readReply(body: unknown, readChoice: (choice: JsonObject) => Choice): C
     ...first,
     id: isFilled(id) ? id : undefined,
     model: isFilled(model) ? model : undefined,
-    usage: readUsage(usage) ?? readUsage(groq),
+    usage: readUsage(usage, envelope.service_tier) ?? readUsage(groq),
     others: others.length > 0 ? others : undefined,
     envelope: filled(envelope),
   });

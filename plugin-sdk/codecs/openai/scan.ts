@@ -24,6 +24,7 @@ const names = {
   usage: name('usage'),
   error: name('error'),
   object: name('object'),
+  tier: name('service_tier'),
   choices: name('choices'),
   data: name('data'),
   groq: name('x_groq'),
@@ -87,6 +88,8 @@ export class ReplyScan {
   /** Behind the opening brace. */
   objectStart = 0;
   errorEnd = 0;
+  tierStart = 0;
+  tierEnd = 0;
   /** Choices, or entries of `data`; -1 when there is no such array. */
   entries = -1;
   hasOutput = false;
@@ -111,7 +114,7 @@ export class ReplyScan {
 
   /** Scans one JSON object. False when it is not one, or is cut off. */
   scan(bytes: Uint8Array, start: number, end: number): boolean {
-    this.modelEnd = this.usageEnd = this.groqEnd = this.filtersEnd = this.errorEnd = 0;
+    this.modelEnd = this.usageEnd = this.groqEnd = this.filtersEnd = this.errorEnd = this.tierEnd = 0;
     this.entries = -1;
     this.finished.length = this.active.length = this.mends.length = 0;
     this.#isFinished = this.#isActive = false;
@@ -202,6 +205,9 @@ export class ReplyScan {
       this.usageEnd = this.#at;
     } else if (this.#is(names.error, start, end) || this.#isErrorObject(valueStart, start, end)) {
       this.errorEnd = this.#at;
+    } else if (this.#is(names.tier, start, end)) {
+      this.tierStart = valueStart;
+      this.tierEnd = this.#at;
     } else if (this.#is(names.groq, start, end)) {
       this.groqStart = valueStart;
       this.groqEnd = this.#at;

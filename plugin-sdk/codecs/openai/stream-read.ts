@@ -142,8 +142,8 @@ export function readChatEvents(): (frame: Frame) => readonly ChatEvent[] {
   };
 }
 
-const chunkUsage = ({ usage, x_groq: groq }: JsonObject) =>
-  readUsage(usage) ?? (isObject(groq) ? readUsage(groq.usage) : undefined);
+const chunkUsage = ({ usage, service_tier: tier, x_groq: groq }: JsonObject) =>
+  readUsage(usage, tier) ?? (isObject(groq) ? readUsage(groq.usage) : undefined);
 
 /** The chunk of a frame; undefined for `[DONE]` and for what has no data. */
 function readChunk(event: string, data: string): JsonObject | undefined {

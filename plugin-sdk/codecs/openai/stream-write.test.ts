@@ -113,7 +113,12 @@ describe('a stream written', () => {
   it('reads again as the same reply', () => {
     const again = read([...chunks.map(frame), frame('[DONE]')]);
     const before = collectEvents(someEvents);
-    expect(collectEvents(again)).toEqual({ ...before, model: 'my-group' });
+    expect(collectEvents(again)).toEqual({
+      ...before,
+      model: 'my-group',
+      // It stands beside the usage in each chunk.
+      usage: { ...before.usage, serviceTier: 'standard' },
+    });
   });
 
   it('breaks with one error and no [DONE]', () => {

@@ -4,7 +4,7 @@
  * buckets whose sum is the whole, whatever a vendor reports.
  */
 import type { Usage } from '../../contract/chat.ts';
-import { defined, isObject, type JsonObject } from '../values.ts';
+import { defined, isFilled, isObject, type JsonObject } from '../values.ts';
 
 const count = (value: unknown): number => (typeof value === 'number' && value > 0 ? Math.floor(value) : 0);
 const object = (value: unknown): JsonObject => (isObject(value) ? value : {});
@@ -23,41 +23,77 @@ function divide(whole: number): { take(part: number): number; left(): number } {
   };
 }
 
-/** Buckets of a `usage` object in the OpenAI shape; undefined for anything else. */
-export function readUsage(found: unknown): Usage | undefined {
+/**
+ * Buckets of a `usage` object in the OpenAI shape; undefined for anything else. `serviceTier` is the reply's own
+ * `service_tier`, which stands beside it.
+ */
+export function readUsage(found: unknown, serviceTier?: unknown): Usage | undefined {
   if (!isObject(found) || (typeof found.prompt_tokens !== 'number' && typeof found.completion_tokens !== 'number')) {
     return undefined;
   }
-  const inputDetails = object(found.prompt_tokens_details);
-  const writes = object(inputDetails.cache_creation_token_details);
-  const prompt = divide(count(found.prompt_tokens));
-  const cachedInput = prompt.take(
-    count(inputDetails.cached_tokens) ||
-      count(found.prompt_cache_hit_tokens) ||
-      count(found.cache_read_input_tokens) ||
-      count(found.num_cached_tokens) ||
-      count(found.cached_tokens),
-  );
-  const cacheWriteLong = prompt.take(count(writes.ephemeral_1h_input_tokens));
-  const written = count(found.cache_creation_input_tokens) || count(inputDetails.cache_creation_tokens);
-  const cacheWrite = prompt.take(Math.max(0, written - cacheWriteLong));
-  const audioInput = prompt.take(count(inputDetails.audio_tokens));
-
   const outputDetails = object(found.completion_tokens_details);
   const thought = count(outputDetails.reasoning_tokens) || count(found.reasoning_tokens);
   const completion = divide(wholeCompletion(found, thought));
   const reasoning = completion.take(thought);
   const audioOutput = completion.take(count(outputDetails.audio_tokens));
+  const imageOutput = completion.take(count(outputDetails.image_tokens));
+  const prompt = readPrompt(found);
   return defined({
-    input: prompt.left(),
+    ...prompt,
     output: completion.left(),
-    cachedInput: some(cachedInput),
+    reasoning: some(reasoning),
+    audioOutput: some(audioOutput),
+    imageOutput: some(imageOutput),
+    ...readSearches(found),
+    serviceTier: isFilled(serviceTier) ? serviceTier : isFilled(found.service_tier) ? found.service_tier : undefined,
+  });
+}
+
+/** What was read from a cache, written to one, and is neither text: in that order, none counted twice. */
+function readPrompt(found: JsonObject): Pick<Usage, 'input'> & Partial<Usage> {
+  const details = object(found.prompt_tokens_details);
+  const writes = object(details.cache_creation_token_details);
+  const cachedDetails = object(details.cached_tokens_details);
+  const prompt = divide(count(found.prompt_tokens));
+  const cached = divide(
+    prompt.take(
+      count(details.cached_tokens) ||
+        count(found.prompt_cache_hit_tokens) ||
+        count(found.cache_read_input_tokens) ||
+        count(found.num_cached_tokens) ||
+        count(found.cached_tokens),
+    ),
+  );
+  const cachedAudioInput = cached.take(count(cachedDetails.audio_tokens));
+  const cachedImageInput = cached.take(count(cachedDetails.image_tokens));
+  const cacheWriteLong = prompt.take(count(writes.ephemeral_1h_input_tokens));
+  const written = count(found.cache_creation_input_tokens) || count(details.cache_creation_tokens);
+  const cacheWrite = prompt.take(Math.max(0, written - cacheWriteLong));
+  // A sort's count is of the whole prompt, what came from a cache among it.
+  const audioInput = prompt.take(Math.max(0, count(details.audio_tokens) - cachedAudioInput));
+  const imageInput = prompt.take(Math.max(0, count(details.image_tokens) - cachedImageInput));
+  const videoInput = prompt.take(count(details.video_tokens));
+  return {
+    input: prompt.left(),
+    cachedInput: some(cached.left()),
+    cachedAudioInput: some(cachedAudioInput),
+    cachedImageInput: some(cachedImageInput),
     cacheWrite: some(cacheWrite),
     cacheWriteLong: some(cacheWriteLong),
-    reasoning: some(reasoning),
     audioInput: some(audioInput),
-    audioOutput: some(audioOutput),
-  });
+    imageInput: some(imageInput),
+    videoInput: some(videoInput),
+  } as Pick<Usage, 'input'> & Partial<Usage>;
+}
+
+const contexts = ['low', 'medium', 'high'] as const;
+
+/** Perplexity tells how often it searched, or only with how much context; Anthropic's counts pass through gateways. */
+function readSearches(found: JsonObject): Pick<Usage, 'searches' | 'searchContext'> {
+  const searchContext = contexts.find((size) => size === found.search_context_size);
+  const told = count(found.num_search_queries) || count(object(found.server_tool_use).web_search_requests);
+  const searches = told || (searchContext === undefined ? 0 : 1);
+  return searches === 0 ? {} : { searches, ...(searchContext && { searchContext }) };
 }
 
 // Some vendors report reasoning beside the completion: xAI, whose total gives it away, and Perplexity, which counts
@@ -72,10 +108,12 @@ function wholeCompletion(found: JsonObject, reasoning: number): number {
 
 /** A `usage` object from buckets, with the details clients read and the cache fields Anthropic users know. */
 export function writeUsage(usage: Usage): JsonObject {
-  const { input, output, cachedInput = 0, cacheWrite = 0, cacheWriteLong = 0 } = usage;
-  const { reasoning = 0, audioInput = 0, audioOutput = 0 } = usage;
-  const prompt = input + cachedInput + cacheWrite + cacheWriteLong + audioInput;
-  const completion = output + reasoning + audioOutput;
+  const { input, output, cacheWrite = 0, cacheWriteLong = 0, reasoning = 0 } = usage;
+  const { audioInput = 0, imageInput = 0, videoInput = 0, audioOutput = 0, imageOutput = 0 } = usage;
+  const { cachedInput = 0, cachedAudioInput = 0, cachedImageInput = 0 } = usage;
+  const cached = cachedInput + cachedAudioInput + cachedImageInput;
+  const prompt = input + cached + cacheWrite + cacheWriteLong + audioInput + imageInput + videoInput;
+  const completion = output + reasoning + audioOutput + imageOutput;
   const hasWrites = usage.cacheWrite !== undefined || usage.cacheWriteLong !== undefined;
   const written = cacheWrite + cacheWriteLong;
   return {
@@ -83,8 +121,13 @@ export function writeUsage(usage: Usage): JsonObject {
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: {
-      cached_tokens: cachedInput,
-      audio_tokens: audioInput,
+      cached_tokens: cached,
+      audio_tokens: audioInput + cachedAudioInput,
+      ...(imageInput + cachedImageInput > 0 && { image_tokens: imageInput + cachedImageInput }),
+      ...(videoInput > 0 && { video_tokens: videoInput }),
+      ...(cachedAudioInput + cachedImageInput > 0 && {
+        cached_tokens_details: { audio_tokens: cachedAudioInput, image_tokens: cachedImageInput },
+      }),
       ...(hasWrites && {
         cache_creation_tokens: written,
         cache_creation_token_details: {
@@ -93,7 +136,12 @@ export function writeUsage(usage: Usage): JsonObject {
         },
       }),
     },
-    completion_tokens_details: { reasoning_tokens: reasoning, audio_tokens: audioOutput },
-    ...(hasWrites && { cache_creation_input_tokens: written, cache_read_input_tokens: cachedInput }),
+    completion_tokens_details: {
+      reasoning_tokens: reasoning,
+      audio_tokens: audioOutput,
+      ...(imageOutput > 0 && { image_tokens: imageOutput }),
+    },
+    ...(hasWrites && { cache_creation_input_tokens: written, cache_read_input_tokens: cached }),
+    ...(usage.searches && { server_tool_use: { web_search_requests: usage.searches } }),
   };
 }

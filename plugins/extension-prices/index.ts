@@ -1,0 +1,74 @@
+/**
+ * What models cost and take: a table that ships with it, a map in LiteLLM's
+ * format over that, and the routes that tell of both.
+ */
+import process from 'node:process';
+import { definePlugin, z } from '@rutter/plugin-sdk';
+import { Book, type Loaded } from './book.ts';
+import { estimateRoutes } from './estimate.ts';
+import { infoRoutes } from './info.ts';
+import { Loader } from './loader.ts';
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const longestMs = 2_147_483_647;
+
+/** `30s`, `1h`, or seconds. */
+function intervalMs(said: string | number): number {
+  const found = /^(\d{1,10}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)?$/.exec(String(said).trim());
+  return found ? Number(found[1]) * (unitsMs[found[2] ?? 's'] ?? 1000) : Number.NaN;
+}
+
+const config = z.strictObject({
+  model_cost_map_url: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Map of prices in LiteLLM\u2019s format, laid over the table: an address, or a file relative to the working directory. LITELLM_MODEL_COST_MAP_URL of the environment when absent.',
+    ),
+  model_cost_map_refresh: z
+    .union([z.number(), z.string()])
+    .refine((said) => intervalMs(said) >= 100 && intervalMs(said) <= longestMs, 'a time from 100ms to 24d is expected')
+    .default('1h')
+    .describe('How often the map is looked at again: seconds, or a number with a unit such as 30s, 5m, 1h.'),
+});
+
+export default definePlugin({
+  kind: 'extension',
+  config,
+  async setup(host, { model_cost_map_url: url, model_cost_map_refresh: interval }) {
+    const models = host.use('models');
+    const location = url ?? process.env.LITELLM_MODEL_COST_MAP_URL?.trim() ?? '';
+    // A new address that turns out bad must not take the map away that was good.
+    const kept = host.keep<{ loaded: Loaded | undefined }>('map', 1, () => ({ loaded: undefined }));
+    if (location === '') kept.loaded = undefined;
+    const book = new Book(kept.loaded);
+    const loader =
+      location === ''
+        ? undefined
+        : new Loader({
+            host,
+            book,
+            location,
+            onLoaded(loaded) {
+              kept.loaded = loaded;
+            },
+          });
+    if (loader) {
+      const first = loader.refresh();
+      // A file is there at once; for an address nobody waits.
+      if (loader.isFile) await first;
+      host.every(intervalMs(interval), () => loader.refresh());
+    }
+    return {
+      services: { prices: book },
+      routes: [...infoRoutes(models), ...estimateRoutes(models)],
+      observer: {
+        changed({ type }) {
+          if (type === 'generation-started') return loader?.refresh();
+          return undefined;
+        },
+      },
+    };
+  },
+});
