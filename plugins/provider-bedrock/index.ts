@@ -14,6 +14,7 @@ import { modelOf } from './model.ts';
 import { readReply } from './reply.ts';
 import { writeRequest } from './request.ts';
 import { readEvents } from './stream.ts';
+import { bestStructure } from './structure.ts';
 
 const config = z.strictObject({
   origin: z
@@ -37,7 +38,10 @@ export default definePlugin({
     const chat: ChatCodec = {
       framing: 'aws-event-stream',
       inlines: ['image', 'file'],
-      structured: (deployment, request) => (isInvoked(deployment) ? invoke.structured(deployment, request) : 'tool'),
+      structured(deployment, request) {
+        const best = () => invoke.structured(deployment, request);
+        return isInvoked(deployment) ? best() : bestStructure(deployment, request, best);
+      },
       request: (input) => (isInvoked(input.deployment) ? invoke.request(input) : writeRequest(input)),
       reply: (body, context) =>
         isInvoked(context.deployment) ? invoke.reply(body, context) : readReply(body, context),

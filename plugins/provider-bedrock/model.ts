@@ -69,6 +69,11 @@ export const isOpaque = ({ vendor }: Model): boolean => vendor === '';
 /** Models whose prompts may be marked for caching. */
 export const cachesPrompts = (model: Model): boolean => isClaude(model) || isNova(model) || isOpaque(model);
 
+const withoutTools =
+  /^(?:amazon\.titan-text|meta\.llama(?:2|3-(?:8|70)b)|mistral\.(?:mistral-7b|mixtral)|cohere\.command-(?:text|light)|ai21\.(?:j2|jamba-instruct)|deepseek\.r1)/;
+/** Models that AWS lists without tool use: they can be asked for JSON in words alone. */
+export const takesTools = ({ name }: Model): boolean => !withoutTools.test(name);
+
 /** Makers whose models take no `toolChoice` at all. */
 const withoutChoice = new Set(['meta', 'cohere', 'ai21', 'deepseek']);
 export const takesAnyTool = ({ vendor }: Model): boolean => !withoutChoice.has(vendor);

@@ -20,6 +20,7 @@ import { writeSystem, writeTurns } from './messages.ts';
 import { isClaude, isNova, isOpaque, type Model, modelOf, pathOf } from './model.ts';
 import { ToolNames } from './names.ts';
 import { joinBetas, type Thinking, writeThinking } from './reasoning.ts';
+import { outputConfig } from './structure.ts';
 import { writeTools } from './tools.ts';
 
 /** Frames of a stream, and of the request that asks for one. */
@@ -62,6 +63,7 @@ export function writeRequest(input: ChatRequest & { readonly deployment: Deploym
     system: writeSystem(request.messages, writing),
     inferenceConfig: inferenceConfig(request, thinking, drops),
     toolConfig: tools.toolConfig,
+    outputConfig: own.outputConfig ?? structuredOutput(request, model, drops),
     serviceTier: own.serviceTier ?? serviceTier(request, drops),
     requestMetadata: requestMetadata(request, drops),
     additionalModelRequestFields: filled(
@@ -85,10 +87,15 @@ function refuseUnsupported(request: ChatRequest, deployment: Deployment, drops: 
     ...{ logprobs, top_logprobs: topLogprobs },
   };
   lacking(asked, { vendor, lacks: sampling }, { deployment, drops });
-  if (responseFormat === undefined || responseFormat.type === 'text') return;
   // Whoever asks for JSON alone has said so in the messages too.
-  if (responseFormat.type === 'json') drops.dropped.push('response_format');
-  else drops.drop('response_format', `${vendor} has no JSON mode.`);
+  if (responseFormat?.type === 'json') drops.dropped.push('response_format');
+}
+
+function structuredOutput({ responseFormat }: ChatRequest, model: Model, drops: Drops): JsonObject | undefined {
+  if (responseFormat?.type !== 'json-schema') return undefined;
+  const config = isClaude(model) || isOpaque(model) ? outputConfig(responseFormat) : undefined;
+  if (config === undefined) drops.drop('response_format', `${model.id} takes no such schema by Converse.`);
+  return config;
 }
 
 interface Extras {
