@@ -17,8 +17,10 @@ import {
   within,
 } from '../support/index.ts';
 import { anthropicEvents } from './anthropic-side.ts';
+import { azureEvents } from './azure-side.ts';
 import { chunk, frame } from './bedrock-side.ts';
 import { openAiEvents } from './openai-side.ts';
+import { openRouterEvents } from './openrouter-side.ts';
 import { tokens } from './scenarios.ts';
 import { type Fields, fieldsOf, listOf, type Truth } from './truth.ts';
 
@@ -46,7 +48,7 @@ const dataOf = (text: string): Fields => {
 
 function openAiPiece(text: string): Piece {
   const [choice = {}] = listOf(dataOf(text).choices);
-  const { content, reasoning_content: reasoning, tool_calls: calls } = fieldsOf(choice.delta ?? {});
+  const { content, reasoning_content: told, reasoning = told, tool_calls: calls } = fieldsOf(choice.delta ?? {});
   return {
     bytes: Buffer.from(text),
     isContent: Boolean(content || reasoning || calls),
@@ -104,6 +106,18 @@ const sides: Readonly<Record<string, Side>> = {
     prefix: 'an',
     model: 'anthropic/',
     pieces: [...anthropicEvents(truth, { model: 'm' })].map(anthropicPiece),
+    contentType: sse,
+  },
+  Azure: {
+    prefix: 'az',
+    model: 'azure/',
+    pieces: [...azureEvents(truth, 'm', true)].map(openAiPiece),
+    contentType: sse,
+  },
+  OpenRouter: {
+    prefix: 'or',
+    model: 'openrouter/',
+    pieces: [...openRouterEvents(truth, 'm', true)].map(openAiPiece),
     contentType: sse,
   },
   Converse: { prefix: 'co', model: 'bedrock/', pieces: converseEvents.map(conversePiece), contentType: frames },
