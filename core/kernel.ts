@@ -11,6 +11,7 @@ import {
   RutterError,
   type Store,
 } from '@rutter/plugin-sdk';
+import { HealthWatch } from './admin/health-watch.ts';
 import { kernelRoutes } from './admin/routes.ts';
 import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
@@ -36,12 +37,14 @@ import { Authenticator } from './upstream/auth/authenticator.ts';
 import { Upstream } from './upstream/exchange.ts';
 import { kernelFetch } from './upstream/kernel-fetch.ts';
 import { watchSecrets } from './upstream/secret.ts';
+import { type ConnectionSecurity, readSecurity } from './upstream/tls.ts';
 import { version } from './version.ts';
 
 /** One generation as the HTTP edge uses it. */
 export interface Compiled {
   readonly path: RequestPath;
   readonly routes: RouteTable;
+  readonly security: ConnectionSecurity;
 }
 
 export interface KernelOptions {
@@ -77,6 +80,7 @@ export class Kernel {
   readonly #options: KernelOptions;
   readonly #upstream = new Upstream();
   readonly #features = new FeatureDefinitions();
+  readonly #health = new HealthWatch();
   readonly #services: PathServices;
   readonly #faults = new Map<string, number>();
   readonly #told = new WeakSet<ReloadReport>();
@@ -89,6 +93,7 @@ export class Kernel {
     this.#services = {
       live: new LiveRegistry(),
       watchdog: new Watchdog(),
+      health: this.#health,
       retryBudget: new RetryBudget(Date.now),
       upstream: this.#upstream,
       authenticator: new Authenticator({ exchange: this.#upstream, now: Date.now, environment: options.environment }),
@@ -146,13 +151,15 @@ export class Kernel {
       ...instances.flatMap(({ name, value }) => (value.routes ?? []).map((route) => ({ route, owner: name }))),
     ];
     checkRoutes(mounted, path.dialects);
-    return { path, routes: new RouteTable(mounted) };
+    const security = await readSecurity(configuration.kernel.tls);
+    return { path, routes: new RouteTable(mounted), security };
   }
 
   #kernelRoutes() {
     return kernelRoutes({
       version,
       path: () => this.#current().path.path,
+      health: this.#health,
       isDraining: () => this.gateway.isDraining,
       plugins: () => ({
         generation: this.keeper.current?.number,
@@ -205,6 +212,9 @@ export class Kernel {
   #inForce(current: Generation<Compiled>): void {
     const { kernel } = current.configuration;
     this.#upstream.allow(kernel.allowedAddresses);
+    this.#upstream.secure(current.path.security);
+    this.#services.authenticator.useVariables(current.configuration.variables);
+    this.#health.watch(current.path.path);
     this.#services.retryBudget.share = kernel.retryBudget;
     // The drain deadline may end a generation under requests that still run on it.
     current.signal.addEventListener('abort', () => abortAll(current, RutterError.from(current.signal.reason)));
@@ -256,6 +266,7 @@ export class Kernel {
   async stop(): Promise<boolean> {
     const drainMs = this.keeper.current?.configuration.kernel.drainMs ?? 0;
     this.event({ type: 'draining' });
+    this.#health.stop();
     const isClean = await this.gateway.stop(drainMs, () => {
       const reason = new RutterError(
         'ERR_KERNEL_DRAINING',

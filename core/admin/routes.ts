@@ -2,11 +2,13 @@
 import { type HandlerRoute, type RouteReply, RutterError } from '@rutter/plugin-sdk';
 import type { ReloadReport } from '../generation/report.ts';
 import type { RequestPath } from '../pipeline/path.ts';
-import { checkDeployments } from './health.ts';
+import { checkDeployments, healthReply } from './health.ts';
+import type { HealthWatch } from './health-watch.ts';
 
 export interface AdminParts {
   readonly version: string;
   path(): RequestPath;
+  readonly health: HealthWatch;
   isDraining(): boolean;
   plugins(): unknown;
   routes(): unknown;
@@ -57,13 +59,25 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
     get('/health/liveness', 'public', liveliness),
     get('/_health/ready', 'public', ready),
     get('/health/readiness', 'public', ready),
-    get('/health', 'health.read', async ({ query, context }) => ({
-      body: await checkDeployments(parts.path(), { only: query.model, signal: context.signal }),
-    })),
+    get('/health', 'health.read', ({ query, context }) => health(parts, query.model, context.signal)),
     get('/admin/plugins', 'admin.read', () => ({ body: parts.plugins() as object })),
     get('/routes', 'admin.read', () => ({ body: { routes: parts.routes() } })),
     ...['/admin/reload', '/config/reload', '/llmrouter/reload'].map((path) => post(path, 'admin.write', reload)),
   ];
+}
+
+/** What was found last, where deployments are checked in the background; else each is called now. */
+async function health(
+  { path, health: watch }: AdminParts,
+  only: string | undefined,
+  signal: AbortSignal,
+): Promise<RouteReply> {
+  const current = path();
+  const known = await watch.last;
+  const checked =
+    known?.filter(({ group, id }) => only === undefined || only === group || only === id) ??
+    (await checkDeployments(current, { only, signal }));
+  return { body: healthReply(checked, current.configuration.kernel.showsHealthDetails) };
 }
 
 const probeMs = 2000;

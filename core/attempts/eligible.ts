@@ -6,6 +6,7 @@ import { RutterError } from '@rutter/plugin-sdk';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { estimatedTokens } from '../pricing/usage.ts';
+import { mayBring, refuseBrought } from './brought.ts';
 
 const minuteMs = 60_000;
 
@@ -24,7 +25,7 @@ export function eligible(
 ): readonly Target[] {
   const { targets } = group;
   const { cooldowns, configuration, filters } = call.path;
-  const { enablePreCallChecks, enableTagFiltering } = configuration.router;
+  const { enablePreCallChecks, enableTagFiltering, enableHealthCheckRouting } = configuration.router;
   const only = targets.length === 1 ? targets[0] : undefined;
   // The common case: one deployment, nothing that could exclude it.
   if (
@@ -33,6 +34,7 @@ export function eligible(
     !enableTagFiltering &&
     !enablePreCallChecks &&
     aboveOrder === undefined &&
+    call.brought.size === 0 &&
     hasRoom(call, only) &&
     (isDeployment || !cooldowns.isCooling(only))
   )
@@ -55,7 +57,18 @@ export function eligible(
   }
   left = lowestOrder(left);
   if (left.length === 0) throw noDeployment(call, group);
-  return left;
+  if (call.brought.size > 0) {
+    left = left.filter((target) => mayBring(target, call.brought));
+    if (left.length === 0) throw refuseBrought(call.brought, targets);
+  }
+  return enableHealthCheckRouting ? passedChecks(call, left) : left;
+}
+
+/** Without those that failed the last health check, unless all have: a check may be wrong. */
+function passedChecks(call: ModelCall, targets: readonly Target[]): readonly Target[] {
+  const { health } = call.path.services;
+  const passed = targets.filter(({ settings }) => !health.hasFailed(settings.id));
+  return passed.length === 0 ? targets : passed;
 }
 
 function hasRoom(call: ModelCall, target: Target): boolean {

@@ -206,7 +206,7 @@ async function tryTarget(
     }
     charge?.settle(undefined, transfer !== undefined);
     // One that broke off later has told its own failure.
-    if (!call.facts.aborted && !transfer?.hasBegun)
+    if (!call.facts.aborted && !transfer?.hasBegun && !isOfCaller(call))
       cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group));
     throw error;
   }
@@ -218,6 +218,9 @@ const unfit = ({ summary }: SchemaFault) =>
     'ERR_PROVIDER_SCHEMA',
     `The reply does not fit the JSON Schema that was asked for, also after one round to mend it: ${summary}.`,
   );
+
+/** Whether a failure may be the fault of a key or an address that the caller brought along. */
+const isOfCaller = ({ brought }: ModelCall): boolean => brought.has('api_key') || brought.has('api_base');
 
 /** What AWS says, with 403, of temporary credentials that have ended. */
 const endedToken = /security token|expired/i;
@@ -259,7 +262,7 @@ function whenOver(call: ModelCall, { target, attempt, transfer, charge, stop }: 
     attempt.endedMs = call.elapsed();
     const { error } = transfer;
     if (error && transfer.firstContentAt > 0) attempt.error = { code: error.code, message: error.message };
-    if (error && transfer.hasBegun && !call.facts.aborted)
+    if (error && transfer.hasBegun && !call.facts.aborted && !isOfCaller(call))
       call.path.cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group), true);
     // One that failed ahead of any content is settled by whoever tried it: there may be a second try.
     if (transfer.firstContentAt === 0 && !call.facts.aborted) return;

@@ -131,15 +131,15 @@ function passed(
   plan: Pick<Prepared['plan'], 'relay' | 'decode'>,
 ): Prepared {
   const { defaults, extraBody } = target.settings;
-  const missing = Object.keys(defaults).filter((name) => !(name in call.body.fields));
-  const all = missing.length > 0 ? { ...defaults, ...call.body.fields } : call.body.fields;
+  const missing = Object.keys(defaults).filter((name) => !(name in call.fields));
+  const all = missing.length > 0 ? { ...defaults, ...call.fields } : call.fields;
   const { fields, changed, dropped } = withoutPaths(all, unwanted);
   const request = pass({ deployment, stream: call.stream, fields });
   const set: Record<string, unknown> = { ...request.set, ...extraBody };
   const gone = changed.length > 0 ? changed.filter((name) => !(name in fields)) : changed;
   const { strip } = call.read;
   const remove = request.remove || gone.length > 0 ? [...strip, ...(request.remove ?? []), ...gone] : strip;
-  const added = call.form ? changed : [...missing, ...changed];
+  const added = [...(call.form ? [] : missing), ...changed, ...Object.keys(call.overrides)];
   for (const name of added) if (name in fields && !(name in set) && !remove.includes(name)) set[name] = fields[name];
   const body = call.form ? call.form.encode({ set, defaults, remove }) : call.body.edit({ set, remove });
   return {
@@ -259,7 +259,7 @@ function asked(call: ModelCall, { target, unwanted }: Addressed, change?: Partia
   const { wire } = call;
   if (!wire.chat || (unwanted.length === 0 && Object.keys(defaults).length === 0))
     return { request: change ? { ...call.chat(), ...change } : call.chat(), dropped: [] };
-  const { fields, dropped } = withoutPaths({ ...defaults, ...call.body.fields }, unwanted);
+  const { fields, dropped } = withoutPaths({ ...defaults, ...call.fields }, unwanted);
   const found = withoutNeutral({ ...wire.chat(fields), ...call.amendment, ...change }, unwanted);
   return { request: found.request, dropped: [...dropped, ...found.dropped] };
 }
@@ -271,7 +271,7 @@ function embeddings(call: ModelCall, to: Addressed, isAsItCame: boolean): Prepar
   if (isAsItCame && codec.dialect === call.dialect && codec.pass && codec.relay)
     return passed(call, to, codec.pass, { relay: codec.relay(relayContext(call)), decode: undefined });
   const { defaults } = target.settings;
-  const { fields, dropped } = withoutPaths({ ...defaults, ...call.body.fields }, to.unwanted);
+  const { fields, dropped } = withoutPaths({ ...defaults, ...call.fields }, to.unwanted);
   const upstream = codec.request({ ...call.embeddings(fields), model: deployment.model, deployment });
   const sent = common(call, to, upstream);
   return {

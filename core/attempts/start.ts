@@ -4,6 +4,7 @@ import { spanId, traceparent } from '../http/trace.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
 import type { CredentialLookup } from '../upstream/auth/authenticator.ts';
+import { withBrought } from './brought.ts';
 import { vendorError } from './errors.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { Scrubber } from './scrub.ts';
@@ -22,9 +23,10 @@ const streamBytes = 1024 * 1024 * 1024;
 /** A promise only where something must be fetched first: a file, a token; or the body be written in turns. */
 export function startTransfer(
   call: ModelCall,
-  target: Target,
+  configured: Target,
   change: Partial<ChatRequest> | undefined,
 ): Started | Promise<Started> {
+  const target = withBrought(call, configured);
   const prepared = prepare(call, target, change);
   return prepared instanceof Promise
     ? prepared.then((ready) => begin(call, target, ready))
@@ -78,6 +80,7 @@ function sendPrepared(call: ModelCall, target: Target, prepared: Prepared, reque
       failure: (status, text, replyHeaders) => vendorError(target.provider.failure, status, text, replyHeaders),
       timers: left(timers(call, target), prepared.spentMs),
       scrubber: scrubberOf(target),
+      wholeBytes: call.path.configuration.kernel.maxReplyBytes,
     },
     call.path.services.watchdog,
   );
@@ -112,7 +115,7 @@ function send(call: ModelCall, target: Target, request: Outgoing, transfer: Tran
       ...{ url, method, headers, body },
       connectTimeoutMs: kernel.connectTimeoutMs,
       maxReplyBytes: streamBytes,
-      guarded: false,
+      guarded: target.isGuarded === true,
     },
     transfer,
   );
@@ -155,16 +158,22 @@ function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own
     accept: stream ? 'text/event-stream' : 'application/json',
     'user-agent': `rutter/${call.path.services.version}`,
     'x-request-id': facts.id,
-    traceparent: traceparent(facts.traceId, spanId(), facts.trace.flags),
   };
-  if (facts.trace.state !== undefined) headers.tracestate = facts.trace.state;
-  if (call.path.configuration.kernel.forwardClientHeaders)
-    for (const [name, value] of Object.entries(facts.headers)) if (name.startsWith('x-')) headers[name] ??= value;
+  const { forwardsTrace, forwardClientHeaders } = call.path.configuration.kernel;
+  if (forwardsTrace) {
+    headers.traceparent = traceparent(facts.traceId, spanId(), facts.trace.flags);
+    if (facts.trace.state !== undefined) headers.tracestate = facts.trace.state;
+  }
+  if (forwardClientHeaders)
+    for (const [name, value] of Object.entries(facts.headers)) if (isForwarded(name)) headers[name] ??= value;
   if (own) Object.assign(headers, own);
   for (const name in target.settings.extraHeaders)
     headers[name.toLowerCase()] = target.settings.extraHeaders[name] as string;
   return headers;
 }
+
+/** What clients say to the gateway itself, and of the SDK they use, is not for vendors. */
+const isForwarded = (name: string): boolean => name.startsWith('x-') && !/^x-(litellm|rutter|stainless)-/.test(name);
 
 /** One lookup a target: the authenticator caches tokens by its id. */
 const lookups = new WeakMap<Target, CredentialLookup>();

@@ -36,4 +36,6 @@ export interface TransferPlan {
   readonly failure: (status: number, body: string, headers: Readonly<Record<string, string>>) => RutterError;
   readonly timers: TransferTimers;
   readonly scrubber: Scrubber;
+  /** Most bytes of a reply that is kept whole. */
+  readonly wholeBytes: number;
 }

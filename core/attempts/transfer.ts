@@ -16,8 +16,6 @@ import type { Watchdog, Watched } from './watchdog.ts';
 
 /** More of an error's body would say no more. */
 const errorBodyBytes = 256 * 1024;
-/** Most bytes of a reply that is kept whole. */
-const wholeBytes = 128 * 1024 * 1024;
 /** Most bytes, or events, ahead of the first content: comments and lifecycle frames. */
 const heldBytes = 4 * 1024 * 1024;
 const heldEvents = 10_000;
@@ -177,11 +175,11 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
 
   #gather(chunk: Buffer): void {
     this.#collected += chunk.length;
-    if (this.#collected <= (this.status < 300 ? wholeBytes : errorBodyBytes)) {
+    if (this.#collected <= (this.status < 300 ? this.#plan.wholeBytes : errorBodyBytes)) {
       this.#parts.push(chunk);
     } else if (this.status < 300) {
       this.#parts = [];
-      this.abort(tooMuch(`a reply of more than ${wholeBytes} bytes`, 'a smaller one'));
+      this.abort(tooMuch(`a reply of more than ${this.#plan.wholeBytes} bytes`, 'a smaller one'));
     } else this.abort(this.#failure());
   }
 

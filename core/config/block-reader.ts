@@ -71,6 +71,10 @@ export class BlockReader {
       this.#unset(reading, key, { path, entry });
       return;
     }
+    if (key.fate === 'refused') {
+      this.#refuse(reading, key, { path, entry });
+      return;
+    }
     this.#tellLater(key, path, entry);
     const coerced = coerce(key, entry.value, path);
     if ('value' in coerced) {
@@ -125,6 +129,18 @@ export class BlockReader {
     return inner;
   }
 
+  #refuse(reading: Reading, key: Key, { path, entry }: { path: Path; entry: Entry }): void {
+    reading.isFaulty = true;
+    this.#report.add({
+      severity: 'error',
+      path,
+      spot: entry.spot,
+      message: `"${describeName(String(path.at(-1)))}" is refused: ${key.reason}.`,
+      found: describe(entry.value, path),
+      expected: 'no such key',
+    });
+  }
+
   #tellLater(key: Key, path: Path, { value, spot }: Entry): void {
     const isOff = value.kind === 'leaf' && value.value === false;
     const isEmpty = value.kind !== 'leaf' && (value.kind === 'list' ? value.items.length : value.entries.size) === 0;
@@ -135,7 +151,10 @@ export class BlockReader {
       severity: 'warning',
       path,
       spot,
-      message: `"${describeName(name)}" is not honoured yet; it has no effect.`,
+      message:
+        key.owner === undefined
+          ? `"${describeName(name)}" is not honoured yet; it has no effect.`
+          : `"${describeName(name)}" is not honoured yet; it has no effect: it belongs to ${key.owner}.`,
       found: describe(value, path),
       expected: 'no such key, or nothing that relies on it',
     });

@@ -151,6 +151,56 @@ const broken = [
     warning(2, 'general_settings.enable_jwt_auth', 'not honoured yet'),
     error(2, 'general_settings.enable_jwt_auth', 'open to everybody'),
   ]),
+  fails('keys that Python code checks', 'general_settings:\n  master_key: sk-1234567890\n  custom_auth: mine.check\n', [
+    error(3, 'general_settings.custom_auth', '"custom_auth" is refused: it names Python code'),
+  ]),
+  fails('a credential without a name', 'credential_list:\n  - credential_values: {api_key: sk-1234567890}\n', [
+    error(2, 'credential_list[0]', 'A credential has no name.'),
+  ]),
+  fails('a credential without values', 'credential_list:\n  - credential_name: a\n', [
+    error(2, 'credential_list[0]', 'A credential holds no values.'),
+  ]),
+  fails(
+    'two credentials of one name',
+    'credential_list:\n  - {credential_name: a, credential_values: {api_key: sk-1234567890}}\n  - {credential_name: a, credential_values: {}}\n',
+    [error(3, 'credential_list[1].credential_name', 'Another credential has this name.')],
+  ),
+  starts(
+    'a credential that is not there',
+    'credential_list:\n  - {credential_name: openai-eu, credential_values: {}}\nmodel_list:\n  - model_name: a\n    litellm_params: {model: openai/a, litellm_credential_name: openai-ue}\n',
+    [
+      warning(
+        5,
+        'model_list[0].litellm_params.litellm_credential_name',
+        'Did you mean "openai-eu"? The deployment is skipped.',
+      ),
+    ],
+  ),
+  starts(
+    'a model for environments, where none is named',
+    'model_list:\n  - model_name: a\n    litellm_params: {model: openai/a}\n    model_info: {supported_environments: [staging]}\n',
+    [warning(4, 'model_list[0].model_info.supported_environments', 'LITELLM_ENVIRONMENT is not set')],
+  ),
+  starts(
+    'a model for another environment',
+    'model_list:\n  - model_name: a\n    litellm_params: {model: openai/a}\n    model_info: {supported_environments: [staging]}\n',
+    [],
+    { environment: { LITELLM_ENVIRONMENT: 'production' } },
+  ),
+  starts(
+    'something a caller cannot bring along',
+    'model_list:\n  - model_name: a\n    litellm_params: {model: openai/a, configurable_clientside_auth_params: [api_kee]}\n',
+    [
+      warning(
+        3,
+        'model_list[0].litellm_params.configurable_clientside_auth_params[0]',
+        'names nothing that a caller may bring along',
+      ),
+    ],
+  ),
+  fails('a host name among callers', 'general_settings:\n  allowed_ips: [example.com]\n', [
+    error(2, 'general_settings.allowed_ips[0]', 'The text is not an address.'),
+  ]),
   starts(
     'a variable that is not set',
     'model_list:\n  - model_name: a\n    litellm_params:\n      model: openai/a\n      api_key: os.environ/NONE',

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { BlockReader, ReadBlock } from './block-reader.ts';
 import { parameterParts } from './deployment-parts.ts';
+import { type Inheritance, withInherited } from './inherited-parameters.ts';
 import { guessesIn, nearestName, suggestion } from './nearest.ts';
 import { pricesOf } from './prices.ts';
 import { everyProvider, type NamedModel, type Prefixes, providerOf } from './provider-name.ts';
@@ -20,6 +21,9 @@ export interface DeploymentOptions {
   readonly prefixes: Prefixes;
   /** Parameters of every deployment, under its own. */
   readonly everywhere: Readonly<Record<string, unknown>>;
+  readonly inheritance: Inheritance;
+  /** Value of LITELLM_ENVIRONMENT. */
+  readonly stage: string | undefined;
   readonly reader: BlockReader;
   readonly report: Report;
 }
@@ -36,6 +40,7 @@ interface EntryBlocks {
   readonly modelName: string;
   readonly parameters: ReadBlock;
   readonly info: ReadBlock | undefined;
+  readonly accessGroups: readonly string[];
 }
 
 export function readDeployments(list: List, options: DeploymentOptions): readonly DeploymentSettings[] {
@@ -59,7 +64,9 @@ function readEntry(tree: Tree, path: Path, options: DeploymentOptions): readonly
     });
     return [];
   }
-  const read = reader.read('deployment', tree, { path, severity: 'warning', consequence });
+  const whole = withInherited(tree, options.inheritance, { path, report, consequence });
+  if (whole === undefined) return [];
+  const read = reader.read('deployment', whole, { path, severity: 'warning', consequence });
   const parameters = read.values.get('litellm_params') as ReadBlock | undefined;
   const modelName = read.values.get('model_name');
   const isMissing = (key: string) => entryOf(tree, key) === undefined;
@@ -80,8 +87,9 @@ function readEntry(tree: Tree, path: Path, options: DeploymentOptions): readonly
     modelName,
     parameters,
     info: read.values.get('model_info') as ReadBlock | undefined,
+    accessGroups: (read.values.get('access_groups') as string[] | undefined) ?? [],
   };
-  return isUsable(blocks, report)
+  return isUsable(blocks, report) && isOfStage(blocks, options)
     ? variantsOf(blocks, options).map((variant, _, all) => withParams(build(blocks, variant, all.length > 1), options))
     : [];
 }
@@ -118,6 +126,18 @@ function isUsable({ parameters: { tree, path, values } }: EntryBlocks, report: R
       ]);
   }
   return true;
+}
+
+/** As in LiteLLM: a deployment that names environments is left out where none, or another one, is set. */
+function isOfStage({ info, path }: EntryBlocks, { stage, report }: DeploymentOptions): boolean {
+  const stages = info?.values.get('supported_environments') as readonly string[] | undefined;
+  if (info === undefined || stages === undefined || (stage !== undefined && stages.includes(stage))) return true;
+  if (stage !== undefined) return false;
+  return skip(report, { path: [...path, 'model_info', 'supported_environments'], spot: info.tree.spot }, [
+    'The deployment is for some environments only, and LITELLM_ENVIRONMENT is not set.',
+    'no LITELLM_ENVIRONMENT',
+    `LITELLM_ENVIRONMENT to be one of ${stages.join(', ')}`,
+  ]);
 }
 
 function skip(
@@ -165,7 +185,7 @@ function namedModels(
 }
 
 function build(blocks: EntryBlocks, variant: Variant, isOneOfMany: boolean): DeploymentSettings {
-  const { parameters, info, path, spot } = blocks;
+  const { parameters, info, path, spot, accessGroups } = blocks;
   const value = <T>(...names: string[]): T | undefined =>
     names.map((name) => parameters.values.get(name)).find((found) => found !== undefined) as T | undefined;
   const own = info?.values.get('id') as string | undefined;
@@ -191,6 +211,13 @@ function build(blocks: EntryBlocks, variant: Variant, isOneOfMany: boolean): Dep
     cooldownMs: value('cooldown_time'),
     extraHeaders: value('extra_headers') ?? {},
     extraBody: value('extra_body') ?? {},
+    accessGroups: [...new Set([...accessGroups, ...((info?.values.get('access_groups') as string[]) ?? [])])],
+    healthCheck: {
+      model: info?.values.get('health_check_model') as string | undefined,
+      timeoutMs: (info?.values.get('health_check_timeout') as number | undefined) ?? 60_000,
+    },
+    silentModel: value('silent_model'),
+    clientParameters: value('configurable_clientside_auth_params') ?? new Map(),
     prices: pricesOf(parameters.values, info?.values),
     ...parameterParts(parameters, info, variant.provider),
     place: { file: spot.file, line: spot.line, column: spot.column, path: formatPath(path) },

@@ -14,6 +14,7 @@ export class References {
   readonly #report: Report;
   readonly #used = new Map<string, string | undefined>();
   #variables: Variables;
+  #own: Readonly<Record<string, string>> = {};
 
   constructor(environment: Variables, report: Report) {
     this.#variables = environment;
@@ -25,7 +26,8 @@ export class References {
     const own = entryOf(root, 'environment_variables');
     if (own !== undefined) {
       const resolved = this.resolve(own.value, ['environment_variables']);
-      this.#variables = { ...this.#variables, ...this.#ownVariables(resolved) };
+      this.#own = this.#ownVariables(resolved);
+      this.#variables = { ...this.#variables, ...this.#own };
     }
     const entries = new Map<string, Entry>();
     for (const [key, { spot, value }] of root.entries) entries.set(key, { spot, value: this.resolve(value, [key]) });
@@ -48,6 +50,16 @@ export class References {
     if (name === undefined) return undefined;
     const spot = { file, line: 1, column: 1 };
     return { spot, value: { kind: 'leaf', spot, value: this.#lookUp(name), reference: prefix + name } };
+  }
+
+  /** A variable as references see it; it takes part in the digest. */
+  variable(name: string): string | undefined {
+    return this.#lookUp(name);
+  }
+
+  /** What the file itself sets. */
+  get own(): Readonly<Record<string, string>> {
+    return this.#own;
   }
 
   /** Digest of the variables that took part, names and values. */
@@ -91,7 +103,7 @@ export class References {
     });
   }
 
-  #ownVariables(tree: Tree): Variables {
+  #ownVariables(tree: Tree): Readonly<Record<string, string>> {
     if (tree.kind !== 'block') return {};
     const variables: Record<string, string> = {};
     for (const [name, { value }] of tree.entries) {

@@ -4,9 +4,11 @@
  * The one table. Reading, warnings, the JSON Schema and the reference all
  * come from it; a capability that honours a key changes its fate here.
  */
+
+import { agents, callbacks, files, guardrails, mcp, prompts, search, vectorStores } from './keys/capabilities.ts';
 import { deploymentBlock, modelInfoBlock, parametersBlock } from './keys/deployment-keys.ts';
 import { generalBlock } from './keys/general-keys.ts';
-import { honoured, type KeyBlock, kept, later } from './keys/key.ts';
+import { honoured, type KeyBlock, kept } from './keys/key.ts';
 import { cacheBlock, litellmBlock } from './keys/litellm-keys.ts';
 import { allowedFailsPolicyBlock, retryPolicyBlock, routerBlock } from './keys/router-keys.ts';
 
@@ -28,22 +30,32 @@ const rootBlock: KeyBlock = {
     router_settings: honoured('block', 'How deployments are chosen.', { block: 'router_settings' }),
     litellm_settings: honoured('block', 'What applies to every call.', { block: 'litellm_settings' }),
     general_settings: honoured('block', 'The gateway itself.', { block: 'general_settings' }),
-    guardrails: later('list', 'Checks of prompts and replies.'),
-    mcp_servers: later('any', 'Servers of tools.'),
-    mcp_tools: later('list', 'Tools of our own.'),
-    mcp_aliases: later('map', 'Other names of servers of tools.'),
-    agent_list: later('list', 'Agents.'),
-    credential_list: later('list', 'Credentials, by name.'),
-    vector_store_registry: later('list', 'Vector stores.'),
-    prompts: later('list', 'Prompts, by name.'),
-    policies: later('any', 'Policies of checks.'),
-    files_settings: later('list', 'Providers of files.'),
-    finetune_settings: later('list', 'Providers of fine-tuning.'),
-    assistant_settings: later('map', 'Provider of assistants.'),
-    callback_settings: later('map', 'Options of observers.'),
-    search_tools: later('list', 'Providers of search.'),
+    guardrails: guardrails('list', 'Checks of prompts and replies.'),
+    mcp_servers: mcp('any', 'Servers of tools.'),
+    mcp_tools: mcp('list', 'Tools of our own.'),
+    mcp_aliases: mcp('map', 'Other names of servers of tools.'),
+    agent_list: agents('list', 'Agents.'),
+    credential_list: honoured('blocks', 'Credentials that deployments name.', { block: 'credential' }),
+    vector_store_registry: vectorStores('list', 'Vector stores.'),
+    prompts: prompts('list', 'Prompts, by name.'),
+    policies: guardrails('any', 'Policies of checks.'),
+    files_settings: files('list', 'Providers of files.'),
+    finetune_settings: files('list', 'Providers of fine-tuning.'),
+    assistant_settings: files('map', 'Provider of assistants.'),
+    callback_settings: callbacks('map', 'Options of observers.'),
+    search_tools: search('list', 'Providers of search.'),
   },
   families: [{ pattern: /^x-/, key: kept('any', 'A place for anchors; nothing reads it.') }],
+};
+
+const credentialBlock: KeyBlock = {
+  doc: 'One credential, for the deployments that name it.',
+  open: false,
+  keys: {
+    credential_name: honoured('text', 'Name.', { needsValue: true }),
+    credential_values: honoured('map', 'Keys of `litellm_params`, such as `api_key` and `api_base`.'),
+    credential_info: kept('map', 'For display.'),
+  },
 };
 
 const pluginBlock: KeyBlock = {
@@ -71,6 +83,7 @@ const pluginBlock: KeyBlock = {
 export const blocks = {
   root: rootBlock,
   plugin: pluginBlock,
+  credential: credentialBlock,
   deployment: deploymentBlock,
   litellm_params: parametersBlock,
   model_info: modelInfoBlock,

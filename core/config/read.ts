@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { BlockReader, type ReadBlock } from './block-reader.ts';
 import { readDeployments } from './deployments.ts';
 import { References } from './environment.ts';
+import { readCredentials } from './inherited-parameters.ts';
 import { kernelSettings } from './kernel-settings.ts';
 import { readLayers, readTextFile } from './layers.ts';
 import { checkModelNames } from './model-names.ts';
@@ -18,7 +19,7 @@ import { prefixesOf } from './provider-name.ts';
 import { Report } from './report.ts';
 import { routerSettings } from './router-settings.ts';
 import { type Block, entryOf, isUnset, type List, placeIn, toPlainBlock, withEntry } from './tree.ts';
-import type { Configuration, Diagnostic } from './types.ts';
+import type { Configuration, Diagnostic, RouterSettings } from './types.ts';
 
 export interface ReadOptions {
   /** Later ones over earlier ones. */
@@ -58,7 +59,7 @@ export async function readConfiguration(options: ReadOptions): Promise<ReadResul
     return { diagnostics: report.sorted(layers.files), files: layers.files };
   const references = new References(environment, report);
   const root = withMasterKey(references.resolveRoot(layers.root), references);
-  const built = build(root, options, report);
+  const built = build(root, options, { report, references });
   const found = report.sorted(layers.files);
   if (report.hasErrors) return { diagnostics: found, files: layers.files };
   const digest = createHash('sha256').update(`${layers.digest}\n${references.digest()}`).digest('hex');
@@ -83,22 +84,40 @@ function translationSettings(litellm: ReadBlock | undefined): Readonly<Record<st
 
 type Built = Omit<Configuration, 'files' | 'digest' | 'settings' | 'placeOf' | 'warnings'>;
 
-function build(root: Block, { knownPrefixes, knownStrategies }: ReadOptions, report: Report): Built {
+interface Surroundings {
+  readonly report: Report;
+  readonly references: References;
+}
+
+function build(
+  root: Block,
+  { knownPrefixes, knownStrategies }: ReadOptions,
+  { report, references }: Surroundings,
+): Built {
   const reader = new BlockReader(report);
   const { values } = reader.read('root', root, { path: [], severity: 'error' });
   const general = values.get('general_settings') as ReadBlock | undefined;
   const plugins = values.has('plugins') ? readPlugins(values.get('plugins') as List, reader, report) : [];
   const litellm = values.get('litellm_settings') as ReadBlock | undefined;
+  const credentials = readCredentials(values.get('credential_list') as List | undefined, report);
   const deployments = values.has('model_list')
     ? readDeployments(values.get('model_list') as List, {
         prefixes: prefixesOf(knownPrefixes),
         everywhere: translationSettings(litellm),
+        inheritance: {
+          credentials,
+          defaults: defaultParameters(root),
+        },
+        stage: references.variable('LITELLM_ENVIRONMENT'),
         reader,
         report,
       })
     : [];
   const names = { known: knownStrategies, plugins, report };
-  const router = routerSettings(values.get('router_settings') as ReadBlock | undefined, litellm, names);
+  const router = withGeneral(
+    routerSettings(values.get('router_settings') as ReadBlock | undefined, litellm, names),
+    general,
+  );
   checkModelNames(root, deployments, report);
   refuseLostAuthentication(general, report);
   return {
@@ -106,8 +125,25 @@ function build(root: Block, { knownPrefixes, knownStrategies }: ReadOptions, rep
     derive: (values.get('derive') as boolean | undefined) ?? true,
     deployments,
     router,
-    kernel: kernelSettings(general),
+    kernel: kernelSettings(general, litellm, references),
     costs: costSettings(litellm),
+    variables: references.own,
+  };
+}
+
+function defaultParameters(root: Block): Block | undefined {
+  const tree = entryOf(entryOf(root, 'router_settings')?.value, 'default_litellm_params')?.value;
+  return tree?.kind === 'block' ? tree : undefined;
+}
+
+/** What `general_settings` says of routing. */
+function withGeneral(router: RouterSettings, general: ReadBlock | undefined): RouterSettings {
+  const most = general?.values.get('max_parallel_requests') as number | undefined;
+  const checks = general?.values.get('enable_health_check_routing') === true;
+  return {
+    ...router,
+    defaultMaxParallelRequests: router.defaultMaxParallelRequests ?? (most === 0 ? undefined : most),
+    enableHealthCheckRouting: router.enableHealthCheckRouting || checks,
   };
 }
 
@@ -125,7 +161,7 @@ function withMasterKey(root: Block, references: References): Block {
   });
 }
 
-const authentications = ['custom_auth', 'enable_jwt_auth', 'enable_oauth2_auth', 'enable_oauth2_proxy_auth'];
+const authentications = ['enable_jwt_auth', 'enable_oauth2_auth', 'enable_oauth2_proxy_auth'];
 
 /** A gateway that relied on one of these alone must not start open because it is not honoured yet. */
 function refuseLostAuthentication(general: ReadBlock | undefined, report: Report): void {

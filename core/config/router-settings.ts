@@ -56,6 +56,7 @@ export function routerSettings(
     tagFilteringMatchAny: own('tag_filtering_match_any') ?? true,
     enablePreCallChecks: own('enable_pre_call_checks') ?? false,
     defaultMaxParallelRequests: own('default_max_parallel_requests'),
+    enableHealthCheckRouting: own('enable_health_check_routing') ?? false,
   };
 }
 

@@ -67,6 +67,6 @@ describe('the reference', () => {
     expect(rows).toHaveLength(Object.values(blocks).reduce((sum, { keys }) => sum + Object.keys(keys).length, 0));
     expect(page).toContain('|`master_key`|secret text|RUTTER_MASTER_KEY or LITELLM_MASTER_KEY|yes|');
     expect(page).toContain('|`drop_params`|true or false|false|yes|');
-    expect(page).toContain('|`cache`|true or false||not yet|');
+    expect(page).toContain('|`cache`|true or false||not yet: caches of replies|');
   });
 });

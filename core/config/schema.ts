@@ -96,6 +96,7 @@ const byType: Readonly<Record<KeyType, (key: Key) => Schema>> = {
   'text-or-texts': value('text-or-texts-value'),
   patterns: value('texts-value'),
   addresses: value('texts-value'),
+  networks: value('texts-value'),
   headers: value('headers-value'),
   map: value('map-value'),
   list: value('list-value'),
@@ -103,6 +104,7 @@ const byType: Readonly<Record<KeyType, (key: Key) => Schema>> = {
   fallbacks: value('fallbacks-value'),
   targets: value('targets-value'),
   aliases: value('aliases-value'),
+  'client-parameters': value('list-value'),
   plugins: () => optional({ type: 'array', items: { oneOf: [text, blockRef('plugin')] } }),
   block: ({ block, needsValue }) => (needsValue === true ? blockRef(block) : optional(blockRef(block))),
   blocks: ({ block }) => optional({ type: 'array', items: blockRef(block) }),
@@ -117,7 +119,8 @@ function blockRef(name: string | undefined): Schema {
 function keySchema(key: Key): Schema {
   const isText = key.type === 'text' || key.type === 'secret';
   const schema = key.needsValue === true && isText ? { type: 'string', minLength: 1 } : byType[key.type](key);
-  return { description: key.fate === 'later' ? `${key.doc} Not honoured yet.` : key.doc, ...schema };
+  const fates: Partial<Record<Fate, string>> = { later: ' Not honoured yet.', refused: ' Refused.' };
+  return { description: key.doc + (fates[key.fate] ?? ''), ...schema };
 }
 
 function blockSchema(block: KeyBlock): Schema {
@@ -160,6 +163,7 @@ const typeWords: Readonly<Record<KeyType, string>> = {
   'text-or-texts': 'text or list of texts',
   patterns: 'list of regular expressions',
   addresses: 'list of addresses',
+  networks: 'list of addresses or ranges',
   headers: 'keys with texts',
   map: 'keys with values',
   list: 'list',
@@ -167,13 +171,19 @@ const typeWords: Readonly<Record<KeyType, string>> = {
   fallbacks: 'list of `{group: [targets]}`',
   targets: 'list of groups',
   aliases: '`alias: group`',
+  'client-parameters': 'list of names, or of `{name: pattern}`',
   plugins: 'list of plugins',
   block: 'block',
   blocks: 'list of blocks',
   'block-map': 'blocks by name',
 };
 
-const fateWords: Readonly<Record<Fate, string>> = { honoured: 'yes', kept: 'kept for plugins', later: 'not yet' };
+/** What becomes of a key, in words. */
+export function fateInWords({ fate, owner, reason }: Key): string {
+  if (fate === 'later') return owner === undefined ? 'not yet' : `not yet: ${owner}`;
+  if (fate === 'refused') return `refused: ${reason}`;
+  return fate === 'kept' ? 'kept for plugins' : 'yes';
+}
 
 const titles: Readonly<Record<string, string>> = {
   root: 'Top level',
@@ -183,6 +193,7 @@ const titles: Readonly<Record<string, string>> = {
   model_info: '`model_list[].model_info`',
   retry_policy: '`router_settings.retry_policy`, `router_settings.model_group_retry_policy.*`',
   allowed_fails_policy: '`router_settings.allowed_fails_policy`',
+  credential: '`credential_list[]`',
   cache_params: '`litellm_settings.cache_params`',
 };
 
@@ -193,19 +204,20 @@ One YAML file. [configuration.schema.json](configuration.schema.json) describes 
 - \`os.environ/NAME\` stands for the value of a variable, at any depth. A missing variable is a warning and the key counts as absent; only a missing master key keeps the gateway from starting.
 - A key that is not known is a warning that names the nearest known one. A model that cannot be used is left out, with a warning. Everything else that is wrong is an error.
 - Several files may be given: they are laid over one another key by key, and their lists go on. Below them lie the defaults, whose lists they replace. Entries of \`plugins\` always go on, a later one replacing an earlier one of the same name.
-- "Honoured" says what becomes of a key: *yes*, *kept for plugins* that read it, or *not yet*: known, without effect, and told of in a warning.
+- "Honoured" says what becomes of a key: *yes*; *kept for plugins* that read it; *not yet*: known, without effect until the capability named is there, and told of in a warning; or *refused*, with the reason: it keeps the gateway from starting.
 `;
 
 const cell = (value: string): string => value.replaceAll('|', '\\|');
 
 function blockPage(name: string, block: KeyBlock): string {
-  const rows = Object.entries(block.keys).map(([key, { type, fate, doc, default: unset, choices }]) => {
+  const rows = Object.entries(block.keys).map(([name, key]) => {
+    const { type, doc, default: unset, choices } = key;
     const words = choices === undefined ? typeWords[type] : choices.join(', ');
-    return `|\`${key}\`|${cell(words)}|${cell(unset ?? '')}|${fateWords[fate]}|${cell(doc)}|`;
+    return `|\`${name}\`|${cell(words)}|${cell(unset ?? '')}|${cell(fateInWords(key))}|${cell(doc)}|`;
   });
   const families = (block.families ?? []).map(
     ({ pattern, key }) =>
-      `|names like \`${cell(pattern.source)}\`|${cell(typeWords[key.type])}||${fateWords[key.fate]}|${cell(key.doc)}|`,
+      `|names like \`${cell(pattern.source)}\`|${cell(typeWords[key.type])}||${cell(fateInWords(key))}|${cell(key.doc)}|`,
   );
   const head = ['|Key|Value|When absent|Honoured|Meaning|', '|-|-|-|-|-|'];
   return [`## ${titles[name] ?? `\`${name}\``}`, '', block.doc, '', ...head, ...rows, ...families, ''].join('\n');

@@ -66,6 +66,13 @@ export interface DeploymentSettings {
   readonly extraBody: Readonly<Record<string, unknown>>;
   /** Prices it names itself, under LiteLLM's names; decimals as they were written. */
   readonly prices: Readonly<Record<string, unknown>> | undefined;
+  /** Names by which callers may be given all models that carry them. */
+  readonly accessGroups: readonly string[];
+  readonly healthCheck: { readonly model: string | undefined; readonly timeoutMs: number };
+  /** Group that gets a copy of each chat. */
+  readonly silentModel: string | undefined;
+  /** What a caller may bring along, by wire name, with the pattern its value must fit. */
+  readonly clientParameters: ReadonlyMap<string, string | undefined>;
   /** Request parameters used when the caller sends none, by wire name. */
   readonly defaults: Readonly<Record<string, unknown>>;
   /** Settings with secrets (`aws_secret_access_key`, `client_secret`, …) by wire name: for `core/upstream/auth` only. */
@@ -117,6 +124,7 @@ export interface RouterSettings {
   readonly tagFilteringMatchAny: boolean;
   readonly enablePreCallChecks: boolean;
   readonly defaultMaxParallelRequests: number | undefined;
+  readonly enableHealthCheckRouting: boolean;
 }
 
 /** The kernel's own settings; LiteLLM's names in the file where it has one. */
@@ -142,6 +150,14 @@ export interface KernelSettings {
   readonly mockTestingAllowed: boolean;
   readonly alwaysIncludeStreamUsage: boolean;
   readonly forwardClientHeaders: boolean;
+  readonly callers: CallerSettings;
+  /** Undefined: no background health checks. */
+  readonly healthIntervalMs: number | undefined;
+  readonly showsHealthDetails: boolean;
+  readonly tls: TlsSettings;
+  readonly forwardsTrace: boolean;
+  /** Largest whole reply of a vendor. */
+  readonly maxReplyBytes: number;
   /** Most retries as a share of first tries, over the last ten seconds; a floor of 10 is always allowed. Default 0.2. */
   readonly retryBudget: number;
 }
@@ -153,7 +169,41 @@ export interface CostSettings {
   readonly margins: ReadonlyMap<string, { readonly share: string; readonly fixed: string }>;
 }
 
+/** Who may call what, and what a call must say. */
+export interface CallerSettings {
+  /** Models that calls are served by whatever they ask for, by operation. */
+  readonly forcedModels: Readonly<Record<string, string>>;
+  /** Other names of models, looked up before all others. */
+  readonly modelAliases: ReadonlyMap<string, { readonly model: string; readonly hidden: boolean }>;
+  readonly mustNameUser: boolean;
+  /** Fields that calls must have, with dots between steps. */
+  readonly requiredFields: readonly string[];
+  /** Headers that name the end user, lower case, in order. */
+  readonly userHeaders: readonly string[];
+  readonly refusesTags: boolean;
+  /** Addresses and ranges that may call; undefined for all. */
+  readonly allowedIps: readonly string[] | undefined;
+  readonly trustsForwardedFor: boolean;
+  /** Paths, a `*` at their end for all below. */
+  readonly publicPaths: readonly string[];
+  readonly adminPaths: readonly string[];
+  /** Undefined for all. */
+  readonly allowedPaths: readonly string[] | undefined;
+}
+
+/** How connections to vendors are made. */
+export interface TlsSettings {
+  readonly verifies: boolean;
+  /** Absolute path of a file with authorities, in place of the built-in ones. */
+  readonly authorityFile: string | undefined;
+  /** Absolute path of a file with the certificate and key of this gateway. */
+  readonly certificateFile: string | undefined;
+  readonly isIpv4Only: boolean;
+}
+
 export interface Configuration {
+  /** `environment_variables` of the file. Never logged. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Every file that took part, in the order read. */
   readonly files: readonly string[];
   /** SHA-256 of all that took part. */

@@ -126,6 +126,37 @@ function address(input: Input): Coerced {
     : wrong(input, 'The text is not an address.', 'a host name, an address, or a range such as 10.0.0.0/8');
 }
 
+function network(input: Input): Coerced {
+  const read = address(input);
+  const isName = !('problem' in read) && isIP(String(read.value).split('/')[0] ?? '') === 0;
+  return isName || 'problem' in read
+    ? wrong(input, 'The text is not an address.', 'an address such as 203.0.113.7, or a range such as 10.0.0.0/8')
+    : read;
+}
+
+/** What a caller may bring along in a request for a deployment. */
+const clientParameterNames: readonly string[] = ['api_key', 'api_base', 'base_url', 'api_version', 'organization'];
+
+/** `[api_key, {api_base: pattern}]`; the map gives the pattern, undefined for any value. */
+function clientParameters(input: Input): Coerced {
+  const values = new Map<string, string | undefined>();
+  const expected = `names out of ${clientParameterNames.join(', ')}, each alone or as a key with a regular expression`;
+  const read = (item: Input): Coerced => {
+    const { tree } = item;
+    const named = tree.kind === 'block' ? [...tree.entries] : [[textLeaf(tree) ?? '', undefined] as const];
+    for (const [name, entry] of named) {
+      if (!clientParameterNames.includes(name))
+        return wrong(item, 'An entry names nothing that a caller may bring along.', expected);
+      const found = entry && pattern({ ...item, tree: entry.value, path: [...item.path, name] });
+      if (found && 'problem' in found) return found;
+      values.set(name === 'base_url' ? 'api_base' : name, found && String(found.value));
+    }
+    return { value: undefined };
+  };
+  const found = each(input, read, `a list of ${expected}`);
+  return 'problem' in found ? found : { value: values };
+}
+
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -228,6 +259,7 @@ const coercers: Readonly<Record<KeyType, (input: Input) => Coerced>> = {
   'text-or-texts': textOrTexts,
   patterns: (input) => each(input, pattern, 'a list of regular expressions'),
   addresses: (input) => each(input, address, 'a list of addresses'),
+  networks: (input) => each(input, network, 'a list of addresses'),
   headers,
   map,
   list,
@@ -235,6 +267,7 @@ const coercers: Readonly<Record<KeyType, (input: Input) => Coerced>> = {
   fallbacks,
   targets,
   aliases,
+  'client-parameters': clientParameters,
   plugins: items,
   block,
   blocks: items,

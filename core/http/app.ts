@@ -6,15 +6,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Principal, RutterError } from '@rutter/plugin-sdk';
+import { RutterError } from '@rutter/plugin-sdk';
 import Koa from 'koa';
 import { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
+import { admit } from './admit.ts';
 import { originForm } from './check-head.ts';
 import { exposed, sendError } from './envelope.ts';
 import type { Holdable } from './holdable.ts';
 import type { IdempotentReplies } from './idempotency.ts';
-import { identify, permit } from './identify.ts';
 import { bodyLimits, serveModelRoute } from './model-route.ts';
 import { servePlainRoute } from './plain-route.ts';
 import { discardRest } from './read-body.ts';
@@ -83,7 +83,7 @@ async function handle(
       isCounted = true;
     }
     const query = search === undefined ? undefined : readQuery(search);
-    const waiting = admit(path, facts, found, query);
+    const waiting = admit({ facts, route: found.route, remoteAddress: request.socket.remoteAddress }, path, query);
     if (waiting) await waiting;
     await dispatch(options, { request, response, facts, path, found, query });
   } catch (thrown) {
@@ -125,24 +125,6 @@ const isProbe = ({ route, owner }: FoundRoute) => owner === 'kernel' && route.pe
 
 function readQuery(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(new URLSearchParams(text));
-}
-
-/** Identifies and permits; a promise only where a guard needs one. */
-function admit(
-  path: RequestPath,
-  facts: Facts,
-  { route }: FoundRoute,
-  query: Readonly<Record<string, string>> | undefined,
-): Promise<void> | undefined {
-  if (route.permission === 'public') return undefined;
-  const finish = (principal: Principal) => {
-    facts.principal = principal;
-    permit(principal, route.permission);
-  };
-  const found = identify(path, facts, facts.path.startsWith('/v1beta/') ? query?.key : undefined);
-  if (found instanceof Promise) return found.then(finish);
-  finish(found);
-  return undefined;
 }
 
 interface Exchange {

@@ -4,13 +4,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type CallFacts, type Dialect, type Log, type ModelRoute, RutterError } from '@rutter/plugin-sdk';
 import type { Facts } from '../pipeline/facts.ts';
-import { mayCall } from '../pipeline/may-call.ts';
 import { ModelCall } from '../pipeline/model-call.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { serve } from '../pipeline/serve.ts';
 import type { Served } from '../pipeline/served.ts';
 import { settle } from '../pipeline/settle.ts';
+import { silentCopy } from '../pipeline/silent-copy.ts';
 import { checkCoding, checkJsonType } from './body-type.ts';
+import { applyRules } from './call-rules.ts';
 import { ClientStream } from './client-stream.ts';
 import { applyHeaderControls } from './controls.ts';
 import { exposed, sendError } from './envelope.ts';
@@ -82,7 +83,8 @@ async function readCall(exchange: ModelExchange, dialect: Dialect): Promise<Mode
   checkModelName(body.whole(read.model));
   facts.operation = dialect.operation;
   facts.tags = read.controls.tags ?? facts.tags;
-  const call = new ModelCall({ facts, path, dialect, body, read });
+  const ruled = applyRules(path.configuration.kernel.callers, { read, fields: body.fields, facts });
+  const call = new ModelCall({ facts, path, dialect, body, ...ruled });
   facts.useFeatures(() => path.features(facts, call));
   return call;
 }
@@ -110,7 +112,8 @@ async function readFormCall(
     checkModelName(read.model);
     facts.operation = dialect.operation;
     facts.tags = read.controls.tags ?? facts.tags;
-    return new ModelCall({ facts, path, dialect, body: formFields(form.fields), read, form });
+    const ruled = applyRules(path.configuration.kernel.callers, { read, fields: form.fields, facts });
+    return new ModelCall({ facts, path, dialect, body: formFields(form.fields), ...ruled, form });
   } catch (error) {
     await form.close();
     throw error;
@@ -124,6 +127,7 @@ class CallRun {
   readonly #stream: ClientStream | undefined;
   #served: Served | undefined;
   #onClosed: (() => void) | undefined;
+  #copying: Promise<void> | undefined;
 
   constructor(call: ModelCall, response: ServerResponse) {
     this.#call = call;
@@ -154,6 +158,7 @@ class CallRun {
       const served = await serve(call, resolve(call));
       this.#served = served;
       if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
+      this.#copying = silentCopy(call, served);
       const sending = stream ? sendStream(call, served, stream) : sendWhole(call, served, response);
       return sending instanceof Promise ? await sending : sending;
     } catch (error) {
@@ -168,7 +173,9 @@ class CallRun {
     const call = this.#call;
     clearTimeout(call.loop?.timer);
     this.#stream?.close();
-    const waiting = call.form ? call.form.close().then(() => this.#closed()) : this.#closed();
+    const closing = call.form ? call.form.close().then(() => this.#closed()) : this.#closed();
+    // The copy runs on this request's lease; the client has its answer.
+    const waiting = this.#copying ? Promise.all([closing, this.#copying]) : closing;
     if (waiting) return waiting.then(() => this.#end());
     this.#end();
     return undefined;
@@ -213,7 +220,10 @@ function ending(call: ModelCall, sent: Sent, response: ServerResponse) {
 }
 
 function resolve(call: ModelCall) {
-  const found = call.path.models.resolve(call.model);
+  const { models, configuration } = call.path;
+  const { forcedModels, modelAliases } = configuration.kernel.callers;
+  const asked = forcedModels[call.operation] ?? call.model;
+  const found = models.resolve(modelAliases.get(asked)?.model ?? asked);
   const { principal } = call.facts;
   if (!found)
     throw new RutterError(
@@ -221,7 +231,11 @@ function resolve(call: ModelCall) {
       `Invalid model name passed in model=${call.model.slice(0, 128)}. Call /v1/models to see what is offered.`,
       { param: 'model' },
     );
-  if (principal.models && !mayCall(principal.models, call.model) && !mayCall(principal.models, found.group.name)) {
+  if (
+    principal.models &&
+    !models.mayCall(principal.models, call.model) &&
+    !models.mayCall(principal.models, found.group.name)
+  ) {
     throw new RutterError('ERR_REQUEST_FORBIDDEN', `This key may not call model ${call.model.slice(0, 128)}.`, {
       param: 'model',
     });

@@ -6,9 +6,9 @@ import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
+import { admit } from './admit.ts';
 import { exposed } from './envelope.ts';
 import type { Holdable } from './holdable.ts';
-import { identify, permit } from './identify.ts';
 import { faultOf } from './route-fault.ts';
 import { SocketMessages } from './socket-messages.ts';
 
@@ -53,10 +53,7 @@ export class Upgrades {
       const { route, owner, params } = routes.find('GET', url.pathname);
       if (route.mode !== 'upgrade')
         throw new RutterError('ERR_REQUEST_INVALID', `${url.pathname.slice(0, 128)} takes no WebSocket connections.`);
-      if (route.permission !== 'public') {
-        facts.principal = await identify(path, facts);
-        permit(facts.principal, route.permission);
-      }
+      await admit({ facts, route, remoteAddress: request.socket.remoteAddress }, path, undefined);
       await this.#serve({
         request,
         socket,

@@ -41,6 +41,7 @@ export class Facts extends Rostered implements RequestContext {
   group = '';
   operation: Operation = '';
   tags: readonly string[] = noTags;
+  endUser: string | undefined;
   readonly parent?: string;
   readonly #raw: RawHeaders;
   readonly #on: RequestPath;
@@ -64,6 +65,7 @@ export class Facts extends Rostered implements RequestContext {
     this.parent = init.parent.id;
     this.principal = init.parent.principal;
     this.tags = init.parent.tags;
+    this.endUser = init.parent.endUser;
     this.#trace = { traceId: init.parent.traceId, parentId: init.parent.spanId, flags: '01', state: undefined };
   }
 

@@ -20,15 +20,12 @@ export function callGroupNames(call: ModelCall): readonly string[] {
   return names;
 }
 
-const covers = (models: readonly string[], name: string) =>
-  models.length === 0 ||
-  models.some((model) => model === name || (model.endsWith('*') && name.startsWith(model.slice(0, -1))));
-
 /** Whom a caller may not ask, the caller may not name as a fallback either. Throws ERR_REQUEST_FORBIDDEN. */
 export function authoriseFallbacks(call: ModelCall, models: readonly string[]): void {
   for (const name of callGroupNames(call).slice(1)) {
-    const group = call.path.models.resolve(name)?.group.name;
-    if (group === undefined || covers(models, name) || covers(models, group)) continue;
+    const table = call.path.models;
+    const group = table.resolve(name)?.group.name;
+    if (group === undefined || table.mayCall(models, name) || table.mayCall(models, group)) continue;
     const message = `This key may not call model ${name.slice(0, 128)}, which the request names as a fallback.`;
     throw new RutterError('ERR_REQUEST_FORBIDDEN', message, { param: 'fallbacks' });
   }

@@ -138,7 +138,7 @@ function row(outcome: Outcome): SqlValue[] {
     outcome.overheadMs,
     context.principal.id,
     context.principal.team ?? null,
-    context.principal.user ?? null,
+    context.endUser ?? context.principal.user ?? null,
     outcome.requestedModel,
     outcome.group,
     deployment?.id ?? null,

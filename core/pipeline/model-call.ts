@@ -11,6 +11,7 @@ import {
   type Cost,
   type Dialect,
   type EmbeddingsRequest,
+  type Fields,
   type Message,
   type Operation,
   type Outcome,
@@ -37,12 +38,19 @@ const mostInlineMs = 30_000;
 /** An attempt while it runs; frozen into the outcome by its end. */
 export type RunningAttempt = { -readonly [K in keyof Attempt]: Attempt[K] };
 
+const nothing: ReadonlyMap<string, string> = new Map();
+const noFields: Fields = Object.freeze({});
+
 export interface ModelCallInit {
   readonly facts: Facts;
   readonly path: RequestPath;
   readonly dialect: Dialect;
   readonly body: JsonBody;
   readonly read: CallFacts;
+  /** What the caller brought along for the deployment, by wire name; nothing when absent. */
+  readonly brought?: ReadonlyMap<string, string>;
+  /** Fields put over those of the body. */
+  readonly overrides?: Fields;
   /** The body is a multipart form, streamed on. */
   readonly form?: FormBody;
 }
@@ -59,6 +67,10 @@ export class ModelCall extends Rostered implements Call {
   readonly stream: boolean;
   readonly controls: Controls;
   readonly form: FormBody | undefined;
+  readonly brought: ReadonlyMap<string, string>;
+  readonly overrides: Fields;
+  /** The body's, under the overrides. */
+  readonly fields: Fields;
   readonly attempts: RunningAttempt[] = [];
   /** The group being served now: the asked one, then fallbacks. */
   group = '';
@@ -105,6 +117,9 @@ export class ModelCall extends Rostered implements Call {
     this.body = init.body;
     this.read = init.read;
     this.form = init.form;
+    this.brought = init.brought ?? nothing;
+    this.overrides = init.overrides ?? noFields;
+    this.fields = this.overrides === noFields ? init.body.fields : { ...init.body.fields, ...this.overrides };
     this.operation = init.dialect.operation;
     this.dialect = init.dialect.name;
     this.model = init.read.model;
@@ -114,11 +129,11 @@ export class ModelCall extends Rostered implements Call {
 
   chat(): ChatRequest {
     if (!this.wire.chat) throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no chat form.`);
-    this.#chat ??= { ...this.wire.chat(this.body.fields), ...this.#change };
+    this.#chat ??= { ...this.wire.chat(this.fields), ...this.#change };
     return this.#chat;
   }
 
-  embeddings(fields: Readonly<Record<string, unknown>> = this.body.fields): EmbeddingsRequest {
+  embeddings(fields: Fields = this.fields): EmbeddingsRequest {
     if (!this.wire.embeddings)
       throw new RutterError('ERR_REQUEST_INVALID', `A ${this.operation} request has no embeddings form.`);
     return this.wire.embeddings(fields);

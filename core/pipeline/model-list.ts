@@ -2,13 +2,14 @@
 import type { Models, RequestContext } from '@rutter/plugin-sdk';
 import { Bill } from '../pricing/bill.ts';
 import { Facts } from './facts.ts';
-import { mayCall } from './may-call.ts';
 import type { ModelTable } from './models.ts';
 
 const tableOf = (context: RequestContext): ModelTable | undefined => Facts.pathOf(context)?.models;
 
-const isAllowed = ({ principal: { models } }: RequestContext, ...names: readonly string[]): boolean =>
-  models === undefined || names.some((name) => mayCall(models, name));
+const isAllowed = (context: RequestContext, ...names: readonly string[]): boolean => {
+  const { models } = context.principal;
+  return models === undefined || names.some((name) => tableOf(context)?.mayCall(models, name) === true);
+};
 
 export const modelList: Models = {
   list(context, options) {

@@ -9,6 +9,7 @@ import type { LiveRecord, LiveRegistry } from '../live/registry.ts';
 import { adjustmentOf } from '../pricing/adjustments.ts';
 import type { Adjustment } from '../pricing/bill.ts';
 import { type Pricing, pricingOf } from '../pricing/pricing.ts';
+import { mayCall } from './may-call.ts';
 import { withVariables } from './setting-variables.ts';
 
 /** A deployment with what only the kernel knows of it. */
@@ -23,6 +24,8 @@ export interface Target extends Candidate {
   readonly tagPatterns: readonly RegExp[];
   readonly pricing: Pricing;
   readonly adjustment: Adjustment | undefined;
+  /** The address is the caller's: it must be a public one. */
+  readonly isGuarded?: boolean;
 }
 
 export interface Group {
@@ -68,6 +71,8 @@ export class ModelTable {
   readonly #byVendorModel = new Map<string, Group>();
   readonly #concrete = new Map<string, Group>();
   readonly #prefixes;
+  /** Groups by the access groups they belong to. */
+  readonly #accessGroups = new Map<string, Set<string>>();
   readonly targets: readonly Target[];
   #bookVersion: number | undefined;
 
@@ -75,6 +80,11 @@ export class ModelTable {
     this.#parts = parts;
     this.#bookVersion = parts.book?.version;
     this.#prefixes = prefixesOf([...parts.providers.keys()]);
+    for (const { modelName, accessGroups } of parts.configuration.deployments)
+      for (const name of accessGroups) {
+        const groups = this.#accessGroups.get(name) ?? new Set();
+        this.#accessGroups.set(name, groups.add(modelName));
+      }
     const byName = Map.groupBy(parts.configuration.deployments, ({ modelName }) => modelName);
     const targets: Target[] = [];
     for (const [name, settings] of byName) {
@@ -111,6 +121,23 @@ export class ModelTable {
     const fallback = defaultFallbacks?.find((target) => typeof target === 'string');
     const last = typeof fallback === 'string' && fallback !== name ? this.#named(fallback) : undefined;
     return last && { group: last, isDeployment: false };
+  }
+
+  /**
+   * Whether a list of model groups, `*` at the end of a pattern, and access groups allows a name; an empty
+   * list allows all.
+   */
+  mayCall(models: readonly string[], name: string): boolean {
+    if (mayCall(models, name)) return true;
+    return models.some((model) => {
+      const groups = this.#accessGroups.get(model);
+      return groups !== undefined && (groups.has(name) || this.#isWildcardOf(groups, name));
+    });
+  }
+
+  #isWildcardOf(groups: ReadonlySet<string>, name: string): boolean {
+    if (this.#groups.has(name)) return false;
+    return this.#wildcards.some((wildcard) => groups.has(wildcard.name) && wildcard.pattern.test(name));
   }
 
   /** How many deployments share a group's name, cooled ones too. */
@@ -190,6 +217,16 @@ export class ModelTable {
       repriced.pricing = pricing;
       repriced.deployment = describe(settings, { model: deployment.model, group: deployment.group, pricing });
     }
+  }
+
+  /** What health checks call, in configured order: wildcards only where they name a model to ask. */
+  checkable(): readonly Target[] {
+    return this.#parts.configuration.deployments.flatMap((settings) => {
+      const { model } = settings.healthCheck;
+      if (model === undefined) return this.#byDeployment.get(settings.id)?.group.targets ?? [];
+      const prefix = `${settings.provider}/`;
+      return [this.#target(settings, model.startsWith(prefix) ? model.slice(prefix.length) : model)];
+    });
   }
 
   /** Names a caller may see: groups, visible aliases, and wildcard patterns when asked for. */

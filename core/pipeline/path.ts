@@ -42,6 +42,8 @@ export interface PathServices {
   readonly upstream: Upstream;
   readonly authenticator: Authenticator;
   readonly features: FeatureDefinitions;
+  /** What background health checks have found. */
+  readonly health: { hasFailed(deployment: string): boolean };
   readonly environment: NodeJS.ProcessEnv;
   readonly now: () => number;
   readonly random: () => number;

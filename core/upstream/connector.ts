@@ -10,6 +10,7 @@ import { connect as connectTls } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { AddressGuard } from './addresses.ts';
 import { connectFailure, connectTimeoutFailure } from './failures.ts';
+import { type ConnectionSecurity, ordinarySecurity } from './tls.ts';
 
 const keepAliveProbeMs = 60_000;
 /** Node's timers take no more; they would fire at once. */
@@ -19,11 +20,13 @@ const readAheadBytes = 64 * 1024;
 export class Connector {
   readonly origin: string;
   readonly #guard: AddressGuard | undefined;
+  readonly #security: ConnectionSecurity;
   #session: Buffer | undefined;
 
-  constructor(origin: string, guard: AddressGuard | undefined) {
+  constructor(origin: string, guard: AddressGuard | undefined, security: ConnectionSecurity = ordinarySecurity) {
     this.origin = origin;
     this.#guard = guard;
+    this.#security = security;
   }
 
   /** Calls back once, with a connected socket or a RutterError. Destroying the returned socket earlier counts as an error. */
@@ -45,13 +48,18 @@ export class Connector {
       host: hostname,
       port: Number(port) || defaultPort,
       highWaterMark: readAheadBytes,
+      ...(this.#security.family === undefined ? undefined : { family: this.#security.family }),
       ...(this.#guard === undefined ? undefined : { lookup: this.#guard.lookup }),
     };
   }
 
   #openTls(target: buildConnector.Options): Socket {
     const servername = target.servername || target.hostname;
+    const { rejectUnauthorized, ca, cert, key } = this.#security;
     const socket = connectTls({
+      rejectUnauthorized,
+      ...(ca === undefined ? undefined : { ca }),
+      ...(cert === undefined ? undefined : { cert, key }),
       ...this.#address(target, 443),
       ALPNProtocols: ['http/1.1'],
       ...(isIP(servername) === 0 ? { servername } : undefined),

@@ -10,6 +10,7 @@ import { type AddressGuard, createAddressGuard, readUrl } from './addresses.ts';
 import { drainingFailure } from './failures.ts';
 import { LiveExchange } from './live-exchange.ts';
 import { OriginPool } from './origin-pool.ts';
+import { type ConnectionSecurity, isSameSecurity, ordinarySecurity } from './tls.ts';
 import type { Exchange, ExchangeListener, ExchangeRequest } from './types.ts';
 
 export interface UpstreamOptions {
@@ -29,7 +30,8 @@ const shortestScheme = 8;
 export class Upstream {
   readonly #connections: number;
   readonly #maxOrigins: number;
-  readonly #open = new Map<string, OriginPool>();
+  #open = new Map<string, OriginPool>();
+  #security = ordinarySecurity;
   #guarded = new Map<string, OriginPool>();
   #guard: AddressGuard;
   #ticks = 0;
@@ -56,7 +58,21 @@ export class Upstream {
     this.#guard = createAddressGuard(addresses);
     const before = this.#guarded;
     this.#guarded = new Map();
-    for (const pool of before.values()) {
+    this.#retire(before);
+  }
+
+  /** Connections that are opened from now on are secured so; exchanges under way finish on those they have. */
+  secure(security: ConnectionSecurity): void {
+    if (isSameSecurity(security, this.#security)) return;
+    this.#security = security;
+    const before = [this.#open, this.#guarded];
+    this.#open = new Map();
+    this.#guarded = new Map();
+    for (const pools of before) this.#retire(pools);
+  }
+
+  #retire(pools: ReadonlyMap<string, OriginPool>): void {
+    for (const pool of pools.values()) {
       if (pool.active === 0) pool.destroy(drainingFailure());
       else this.#retired.add(pool);
     }
@@ -107,6 +123,7 @@ export class Upstream {
     if (this.#open.size + this.#guarded.size >= this.#maxOrigins) this.#evict();
     const pool = new OriginPool(origin, guarded ? this.#guard : undefined, {
       connections: this.#connections,
+      security: this.#security,
       onIdle: (idle) => this.#onIdle(idle),
     });
     pools.set(origin, pool);

@@ -10,6 +10,7 @@ import { Client } from 'undici';
 import type { AddressGuard } from './addresses.ts';
 import { Connector } from './connector.ts';
 import { maxHeadBytes, overloadedFailure } from './failures.ts';
+import type { ConnectionSecurity } from './tls.ts';
 
 const idleMs = 20_000;
 const longestIdleMs = 60_000;
@@ -81,10 +82,10 @@ export class OriginPool {
   constructor(
     origin: string,
     guard: AddressGuard | undefined,
-    limits: { connections: number; onIdle(pool: OriginPool): void },
+    limits: { connections: number; security?: ConnectionSecurity; onIdle(pool: OriginPool): void },
   ) {
     this.origin = origin;
-    this.#connector = new Connector(origin, guard);
+    this.#connector = new Connector(origin, guard, limits.security);
     this.#maxConnections = limits.connections;
     this.#onIdle = limits.onIdle;
   }

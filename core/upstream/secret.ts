@@ -113,6 +113,11 @@ export function createSecret(value: string): Secret {
   return Object.freeze(new OpaqueSecret(value));
 }
 
+/** Hides what one request brought along: it is forgotten with the request, and the log's sink need not know it. */
+export function createRequestSecret(value: string): Secret {
+  return Object.freeze(new OpaqueSecret(value));
+}
+
 /** Hides what a caller sent, with the header it came in (lower case, or `query`). */
 export function createCredential(value: string, source: string): Credential {
   return Object.freeze(new OpaqueCredential(value, source));

@@ -177,6 +177,8 @@ export interface RequestContext {
   readonly group: string;
   readonly operation: Operation;
   readonly tags: readonly string[];
+  /** Whom the caller acts for, as the request's `user` or a header names them; never verified. */
+  readonly endUser?: string | undefined;
   /** Aborts when the client has left or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly features: FeatureValues;

@@ -1,6 +1,7 @@
 /** Keys of `model_list[]`. */
 import { plainPriceNames } from '../../pricing/price-keys.ts';
-import { honoured, type Key, type KeyBlock, kept, later } from './key.ts';
+import { passThrough, prices as priceTable, translation, virtualKeys } from './capabilities.ts';
+import { honoured, type Key, type KeyBlock, kept } from './key.ts';
 
 const requestParameters: Readonly<Record<string, Key>> = {
   temperature: honoured('number', 'Default for the request.'),
@@ -63,7 +64,7 @@ const prices: Readonly<Record<string, Key>> = {
 };
 
 const otherPrice = price('A price of another unit, of longer prompts or of another service tier.');
-const unheeded = later('any', 'A price of another unit or tier, by its name in the price table.');
+const unheeded = priceTable('any', 'A price of another unit or tier, by its name in the price table.');
 const endings = '(_(batches|batch|flex|priority|above_[0-9]{1,7}k_tokens))*';
 const units = '(token|image|pixel|second|character|query|request|page|audio_per_second|video_per_second)';
 
@@ -91,7 +92,7 @@ export const deploymentBlock: KeyBlock = {
     }),
     litellm_params: honoured('block', 'How it is called.', { block: 'litellm_params', needsValue: true }),
     model_info: honoured('block', 'What is known of it.', { block: 'model_info' }),
-    access_groups: later('texts', 'Groups by which keys are given models.'),
+    access_groups: honoured('texts', 'The same as in `model_info`.'),
   },
 };
 
@@ -139,11 +140,17 @@ export const parametersBlock: KeyBlock = {
     vertex_credentials: kept('any', 'Service account, as JSON or the path of a file.'),
     max_budget: kept('number', 'Most dollars it may cost within `budget_duration`.', { min: 0 }),
     budget_duration: kept('text', 'Window of `max_budget`: 30s, 30m, 30h, 30d or 1mo.'),
-    litellm_credential_name: later('text', 'Name of an entry of `credential_list`.'),
-    use_in_pass_through: later('boolean', 'Lend its credential to pass-through routes.'),
-    silent_model: later('text', 'Group that gets a copy of each request.'),
-    configurable_clientside_auth_params: later('list', 'Parameters a caller may bring along.'),
-    merge_reasoning_content_in_choices: later('boolean', 'Put reasoning into the text.'),
+    litellm_credential_name: honoured(
+      'text',
+      'Name of an entry of `credential_list`, whose values stand for what is not said here.',
+    ),
+    use_in_pass_through: passThrough('boolean', 'Lend its credential to pass-through routes.'),
+    silent_model: honoured('text', 'Group that gets a copy of each chat; its reply is recorded and dropped.'),
+    configurable_clientside_auth_params: honoured(
+      'client-parameters',
+      'What a caller may bring along: `api_key`, `api_base`, `api_version`, `organization`, each alone or with a regular expression.',
+    ),
+    merge_reasoning_content_in_choices: translation('boolean', 'Put reasoning into the text.'),
     ...requestParameters,
     ...prices,
   },
@@ -163,11 +170,14 @@ export const modelInfoBlock: KeyBlock = {
     litellm_provider: kept('text', 'Provider, for display.'),
     description: kept('text', 'For display.'),
     version: kept('any', 'For display.'),
-    supported_environments: later('texts', 'Environments it is used in.'),
-    access_groups: later('texts', 'Groups by which keys are given models.'),
-    health_check_model: later('text', 'Model asked in health checks of a wildcard.'),
-    health_check_timeout: later('duration', 'Longest wait of a health check.'),
-    team_id: later('text', 'Team that alone may use it.'),
+    supported_environments: honoured(
+      'texts',
+      'Values of LITELLM_ENVIRONMENT with which it is used; elsewhere it is left out.',
+    ),
+    access_groups: honoured('texts', 'Names by which keys may be given all models that carry them.'),
+    health_check_model: honoured('text', 'Model asked in health checks, of a wildcard for instance.'),
+    health_check_timeout: honoured('duration', 'Longest wait of a health check.', { default: '60s', min: 1 }),
+    team_id: virtualKeys('text', 'Team that alone may use it.'),
     ...prices,
   },
   families: [

@@ -16,6 +16,7 @@ export type KeyType =
   | 'text-or-texts'
   | 'patterns'
   | 'addresses'
+  | 'networks'
   | 'headers'
   | 'map'
   | 'list'
@@ -23,6 +24,7 @@ export type KeyType =
   | 'fallbacks'
   | 'targets'
   | 'aliases'
+  | 'client-parameters'
   | 'plugins'
   | 'block'
   | 'blocks'
@@ -31,9 +33,11 @@ export type KeyType =
 /**
  * What becomes of a key: `honoured` by the kernel; `kept` in the settings for
  * the plugin or kernel part that reads it there; `later`, known but without
- * effect yet, which is told in a warning.
+ * effect until the capability that owns it is there, which is told in a
+ * warning; `refused`, with a reason, because to leave it out would be worse
+ * than not to start.
  */
-export type Fate = 'honoured' | 'kept' | 'later';
+export type Fate = 'honoured' | 'kept' | 'later' | 'refused';
 
 export interface KeyOptions {
   /** Value when the key is absent, in words of the reference. */
@@ -53,6 +57,10 @@ export interface Key extends KeyOptions {
   readonly type: KeyType;
   readonly fate: Fate;
   readonly doc: string;
+  /** The capability that a `later` key waits for. */
+  readonly owner?: string;
+  /** Why a `refused` key is refused, and what to do in its stead. */
+  readonly reason?: string;
 }
 
 export interface KeyBlock {
@@ -71,6 +79,16 @@ const keyOf =
 export const honoured = keyOf('honoured');
 export const kept = keyOf('kept');
 export const later = keyOf('later');
+
+type MakeKey = (type: KeyType, doc: string, options?: KeyOptions) => Key;
+
+/** Keys that wait for one capability. */
+export const ownedBy =
+  (owner: string): MakeKey =>
+  (type, doc, options = {}) => ({ ...later(type, doc, options), owner });
+
+/** A key that keeps the gateway from starting. */
+export const refused = (type: KeyType, doc: string, reason: string): Key => ({ type, fate: 'refused', doc, reason });
 
 /** The description of a key in a block, single or by family. */
 export function keyIn(block: KeyBlock, name: string): Key | undefined {

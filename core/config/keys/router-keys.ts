@@ -1,5 +1,6 @@
 /** Keys of `router_settings`. */
-import { honoured, type Key, type KeyBlock, kept, later } from './key.ts';
+import { caches, files, queue, sharedState, strategies } from './capabilities.ts';
+import { honoured, type Key, type KeyBlock, kept } from './key.ts';
 
 export const errorClasses = [
   'BadRequestError',
@@ -68,20 +69,24 @@ export const routerBlock: KeyBlock = {
       'Further rules ahead of a call: `router_budget_limiting`, `enforce_model_rate_limits`, `deployment_affinity`, `session_affinity`, `prompt_caching`.',
     ),
     provider_budget_config: kept('map', 'Budgets, by provider: `openai: {budget_limit: 10, time_period: 1d}`.'),
-    caching_groups: later('list', 'Groups that share cached replies.'),
-    cache_responses: later('boolean', 'Keep replies.'),
-    cache_kwargs: later('map', 'Options of the cache.'),
-    default_litellm_params: later('map', 'Parameters of every deployment.'),
-    enable_health_check_routing: later('boolean', 'Leave out deployments that failed a health check.'),
-    routing_groups: later('list', 'Strategies, by group.'),
-    redis_host: later('text', 'Server of shared counters.'),
-    redis_port: later('any', 'Its port.'),
-    redis_password: later('secret', 'Its password.'),
-    redis_url: later('secret', 'Its address.'),
-    redis_db: later('integer', 'Its database.'),
-    assistants_config: later('map', 'Provider of assistants.'),
-    polling_interval: later('number', 'Pause between two looks into the queue.'),
-    default_priority: later('integer', 'Place in the queue.'),
+    caching_groups: caches('list', 'Groups that share cached replies.'),
+    cache_responses: caches('boolean', 'Keep replies.'),
+    cache_kwargs: caches('map', 'Options of the cache.'),
+    default_litellm_params: honoured('map', 'Parameters of every deployment that does not say them itself.'),
+    enable_health_check_routing: honoured(
+      'boolean',
+      'Leave out deployments that failed the last background health check, while others of the group passed.',
+      { default: 'false' },
+    ),
+    routing_groups: strategies('list', 'Strategies, by group.'),
+    redis_host: sharedState('text', 'Server of shared counters.'),
+    redis_port: sharedState('any', 'Its port.'),
+    redis_password: sharedState('secret', 'Its password.'),
+    redis_url: sharedState('secret', 'Its address.'),
+    redis_db: sharedState('integer', 'Its database.'),
+    assistants_config: files('map', 'Provider of assistants.'),
+    polling_interval: queue('number', 'Pause between two looks into the queue.'),
+    default_priority: queue('integer', 'Place in the queue.'),
     debug_level: kept('text', 'Has no meaning here.'),
     set_verbose: kept('boolean', 'Has no meaning here.'),
     ignore_invalid_deployments: kept('boolean', 'Has no meaning here: a bad deployment is always skipped.'),

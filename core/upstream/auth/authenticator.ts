@@ -45,7 +45,9 @@ const mostCredentials = 4096;
 const projectPlace = '{project}';
 
 export class Authenticator {
-  readonly #sources: AwsSources;
+  readonly #process: NodeJS.ProcessEnv;
+  #variables: Readonly<Record<string, string>> = {};
+  #sources: AwsSources;
   readonly #aws = new BoundedMap<AwsCredentials | Renewable<AwsCredentials>>(mostCredentials);
   readonly #tokens = new BoundedMap<Renewable<string>>(mostCredentials);
   readonly #google = new BoundedMap<Renewable<GoogleToken>>(mostCredentials);
@@ -53,7 +55,18 @@ export class Authenticator {
   readonly #regions = new BoundedMap<{ region: string }>(mostCredentials);
 
   constructor({ exchange, now, environment, homeFolder = homedir() }: AuthenticatorOptions) {
+    this.#process = environment;
     this.#sources = { exchange, now, environment, homeFolder };
+  }
+
+  /** Puts a configuration's variables over those of the process; what was fetched with others is forgotten. */
+  useVariables(variables: Readonly<Record<string, string>>): void {
+    const before = this.#variables;
+    const names = new Set([...Object.keys(before), ...Object.keys(variables)]);
+    if ([...names].every((name) => before[name] === variables[name])) return;
+    this.#variables = variables;
+    this.#sources = { ...this.#sources, environment: { ...this.#process, ...variables } };
+    for (const kept of [this.#aws, this.#tokens, this.#regions]) kept.clear();
   }
 
   /**

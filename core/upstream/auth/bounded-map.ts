@@ -7,6 +7,10 @@ export class BoundedMap<V> {
     this.#most = most;
   }
 
+  clear(): void {
+    this.#entries.clear();
+  }
+
   get(key: string): V | undefined {
     return this.#entries.get(key);
   }

@@ -1,0 +1,188 @@
+/** Keys of `litellm_params` and what they inherit, each by a request through a live gateway. */
+import { expect, it } from 'vitest';
+import { ask, fleet } from '../e2e/router-support.ts';
+import { openAiDeployment, startGateway, until } from '../support/index.ts';
+
+const v = await fleet(
+  'shared',
+  'own',
+  'defaulted',
+  'plain',
+  'open',
+  'fixed',
+  'pinned',
+  'shadow',
+  'loud',
+  'staged',
+  'foreign',
+);
+
+const brought = (name: string, params: object) =>
+  openAiDeployment(name, v.open, { num_retries: 0, cooldown_time: 0, ...params });
+
+const gateway = await startGateway({
+  env: { EU_KEY: 'sk-of-the-credential', LITELLM_ENVIRONMENT: 'staging' },
+  config: {
+    environment_variables: { OPENAI_API_KEY: 'sk-of-the-file' },
+    credential_list: [
+      {
+        credential_name: 'eu',
+        credential_values: { api_key: 'os.environ/EU_KEY', api_base: `${v.shared.url}/v1`, organization: 'org-eu' },
+        credential_info: { description: 'Frankfurt' },
+      },
+    ],
+    model_list: [
+      { model_name: 'shared', litellm_params: { model: 'openai/a', litellm_credential_name: 'eu' } },
+      {
+        model_name: 'own',
+        litellm_params: { model: 'openai/a', litellm_credential_name: 'eu', api_base: `${v.own.url}/v1` },
+      },
+      { model_name: 'unnamed', litellm_params: { model: 'openai/a', litellm_credential_name: 'us' } },
+      openAiDeployment('defaulted', v.defaulted),
+      openAiDeployment('plain', v.plain, { temperature: 0.9, metadata: { b: 2 } }),
+      { model_name: 'by-variable', litellm_params: { model: 'openai/a', api_base: `${v.plain.url}/v1` } },
+      brought('any-key', { configurable_clientside_auth_params: ['api_key', 'organization'] }),
+      brought('any-base', {
+        configurable_clientside_auth_params: ['api_key', 'api_base'],
+        extra_headers: { 'x-inner': 'ours' },
+      }),
+      brought('some-base', {
+        configurable_clientside_auth_params: ['api_key', { api_base: '^http://127\\.0\\.0\\.1:\\d+/v1' }],
+      }),
+      openAiDeployment('fixed', v.fixed),
+      openAiDeployment('loud', v.loud, { silent_model: 'shadow' }),
+      openAiDeployment('shadow', v.shadow),
+      openAiDeployment('staged', v.staged, {}, { supported_environments: ['staging', 'production'] }),
+      openAiDeployment('elsewhere', v.staged, {}, { supported_environments: ['production'] }),
+    ],
+    router_settings: { default_litellm_params: { temperature: 0.1, seed: 7, metadata: { a: 1 } }, num_retries: 0 },
+    general_settings: { allowed_addresses: ['127.0.0.1'] },
+  },
+});
+
+const last = (seat: { requests: readonly { headers: Record<string, unknown>; json: unknown }[] }) => {
+  const request = seat.requests.at(-1);
+  if (request === undefined) throw new Error('The vendor was not called.');
+  return { headers: request.headers, json: request.json as Record<string, unknown> };
+};
+
+it('calls with the values of the credential that a deployment names', async () => {
+  expect((await ask(gateway, 'shared')).said).toBe('shared');
+  expect(last(v.shared).headers).toMatchObject({
+    authorization: 'Bearer sk-of-the-credential',
+    'openai-organization': 'org-eu',
+  });
+});
+
+it("puts a deployment's own values over those of its credential", async () => {
+  expect((await ask(gateway, 'own')).said).toBe('own');
+  expect(last(v.own).headers.authorization).toBe('Bearer sk-of-the-credential');
+});
+
+it('leaves out a deployment whose credential is not there', async () => {
+  expect((await ask(gateway, 'unnamed')).status).toBe(400);
+  await gateway.waitForLog(({ msg, message }) => String(msg ?? message).includes('No credential is named "us"'));
+});
+
+it('gives every deployment the default parameters it does not say itself', async () => {
+  await ask(gateway, 'defaulted');
+  expect(last(v.defaulted).json).toMatchObject({ temperature: 0.1, seed: 7 });
+  await ask(gateway, 'plain');
+  expect(last(v.plain).json).toMatchObject({ temperature: 0.9, seed: 7 });
+  await ask(gateway, 'plain', { body: { temperature: 0.5 } });
+  expect(last(v.plain).json).toMatchObject({ temperature: 0.5, seed: 7 });
+});
+
+it('finds keys among the variables that the file sets', async () => {
+  expect((await ask(gateway, 'by-variable')).said).toBe('plain');
+  expect(last(v.plain).headers.authorization).toBe('Bearer sk-of-the-file');
+});
+
+it('calls with the key and organisation that a caller may bring along', async () => {
+  const body = { api_key: 'sk-of-the-caller', organization: 'org-caller' };
+  expect((await ask(gateway, 'any-key', { body })).said).toBe('open');
+  const { headers, json } = last(v.open);
+  expect(headers).toMatchObject({ authorization: 'Bearer sk-of-the-caller', 'openai-organization': 'org-caller' });
+  expect(json).not.toHaveProperty('api_key');
+  expect(json).not.toHaveProperty('organization');
+});
+
+it('refuses what the deployment does not let callers bring', async () => {
+  const calls = v.fixed.calls();
+  for (const field of ['api_key', 'api_base', 'base_url', 'api_version', 'organization']) {
+    const { status, error } = await ask(gateway, 'fixed', { body: { [field]: 'https://example.com' } });
+    expect(status).toBe(400);
+    expect(error?.message).toContain('not allowed in a request');
+  }
+  expect(
+    (await ask(gateway, 'any-key', { body: { api_base: 'https://example.com/v1', api_key: 'sk-x' } })).status,
+  ).toBe(400);
+  expect(v.fixed.calls()).toBe(calls);
+});
+
+it("calls a caller's address with the caller's key, and with nothing of the deployment's", async () => {
+  const body = { api_base: `${v.foreign.url}/v1`, api_key: 'sk-of-the-caller' };
+  expect((await ask(gateway, 'any-base', { body })).said).toBe('foreign');
+  const { headers, json } = last(v.foreign);
+  expect(headers.authorization).toBe('Bearer sk-of-the-caller');
+  expect(headers).not.toHaveProperty('x-inner');
+  expect(json).not.toHaveProperty('api_base');
+});
+
+it("never sends the deployment's key to a caller's address", async () => {
+  const calls = v.foreign.calls();
+  const { status, error } = await ask(gateway, 'any-base', { body: { api_base: `${v.foreign.url}/v1` } });
+  expect(status).toBe(400);
+  expect(error?.param).toBe('api_key');
+  expect(v.foreign.calls()).toBe(calls);
+});
+
+it("holds a caller's address to the pattern of the deployment", async () => {
+  const body = (api_base: string) => ({ body: { api_base, api_key: 'sk-x' } });
+  expect((await ask(gateway, 'some-base', body(`${v.foreign.url}/v1`))).said).toBe('foreign');
+  for (const address of [`${v.foreign.url}/v2`, 'https://evil.example/http://127.0.0.1:1/v1'])
+    expect((await ask(gateway, 'some-base', body(address))).status).toBe(400);
+});
+
+it.each([
+  'http://169.254.169.254/latest',
+  'http://10.0.0.1/v1',
+  'http://[::1]:80/v1',
+  'http://localhost:1/v1',
+  'http://metadata.google.internal/v1',
+  'file:///etc/passwd',
+  'http://user:password@example.com/v1',
+  'not an address',
+])('does not call %s for a caller', async (address) => {
+  const { status } = await ask(gateway, 'any-base', { body: { api_base: address, api_key: 'sk-x' } });
+  expect(status).toBe(400);
+});
+
+it("does not rest a deployment for a caller's wrong key", async () => {
+  v.open.plays({ failures: [401] });
+  expect((await ask(gateway, 'any-key', { body: { api_key: 'sk-wrong-key' } })).status).toBe(401);
+  expect((await ask(gateway, 'any-key')).said).toBe('open');
+});
+
+it("shows a caller's key in no log", async () => {
+  await ask(gateway, 'any-key', { body: { api_key: 'sk-canary-of-a-caller-0123' } });
+  expect(gateway.output()).not.toContain('canary-of-a-caller');
+});
+
+it('copies a chat to the silent model, whose reply nobody sees', async () => {
+  const calls = v.shadow.calls();
+  const answer = await ask(gateway, 'loud', { body: { messages: [{ role: 'user', content: 'said once' }] } });
+  expect(answer.said).toBe('loud');
+  await until('the copy', () => v.shadow.calls() === calls + 1);
+  expect(JSON.stringify(last(v.shadow).json)).toContain('said once');
+});
+
+it('answers although the silent model fails', async () => {
+  v.shadow.plays({ failures: [500] });
+  expect((await ask(gateway, 'loud')).said).toBe('loud');
+});
+
+it('offers a model in its environments only', async () => {
+  expect((await ask(gateway, 'staged')).said).toBe('staged');
+  expect((await ask(gateway, 'elsewhere')).status).toBe(400);
+});
