@@ -179,7 +179,7 @@ const typeWords: Readonly<Record<KeyType, string>> = {
 };
 
 /** What becomes of a key, in words. */
-export function fateInWords({ fate, owner, reason }: Key): string {
+function fateInWords({ fate, owner, reason }: Key): string {
   if (fate === 'later') return owner === undefined ? 'not yet' : `not yet: ${owner}`;
   if (fate === 'refused') return `refused: ${reason}`;
   return fate === 'kept' ? 'kept for plugins' : 'yes';

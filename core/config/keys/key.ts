@@ -78,7 +78,7 @@ const keyOf =
 
 export const honoured = keyOf('honoured');
 export const kept = keyOf('kept');
-export const later = keyOf('later');
+const later = keyOf('later');
 
 type MakeKey = (type: KeyType, doc: string, options?: KeyOptions) => Key;
 
