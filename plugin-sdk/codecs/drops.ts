@@ -1,8 +1,8 @@
 /**
  * What becomes of parameters that a vendor does not take: refused by name, or
- * left out and reported where the deployment says so.
+ * left out and reported where the deployment says so. What `additional_drop_params`
+ * names has been taken out by the kernel before a codec sees a request.
  */
-import type { ChatRequest } from '../contract/chat.ts';
 import type { Deployment } from '../contract/request.ts';
 import { unsupported } from './failures.ts';
 import { isArray, isObject, isString, type JsonObject } from './values.ts';
@@ -27,46 +27,6 @@ export function dropsFor({ params }: Deployment): Drops {
 }
 
 const names = (value: unknown): readonly string[] => (isArray(value) ? value.filter(isString) : []);
-
-/** Wire names that `additional_drop_params` of the deployment leaves out always. */
-const additionalDrops = ({ params }: Deployment): readonly string[] => names(params.additional_drop_params);
-
-const wireNames: Readonly<Record<string, keyof ChatRequest>> = {
-  temperature: 'temperature',
-  top_p: 'topP',
-  top_k: 'topK',
-  n: 'count',
-  seed: 'seed',
-  stop: 'stop',
-  tools: 'tools',
-  tool_choice: 'toolChoice',
-  parallel_tool_calls: 'parallelToolCalls',
-  presence_penalty: 'presencePenalty',
-  frequency_penalty: 'frequencyPenalty',
-  logprobs: 'logprobs',
-  top_logprobs: 'topLogprobs',
-  response_format: 'responseFormat',
-  reasoning_effort: 'reasoning',
-  thinking: 'reasoning',
-  max_tokens: 'maxOutputTokens',
-  max_completion_tokens: 'maxOutputTokens',
-  user: 'user',
-};
-
-/** Takes out of a neutral request what the deployment's `additional_drop_params` names. */
-export function withoutDropped(request: ChatRequest, deployment: Deployment, { dropped }: Drops): ChatRequest {
-  const extra: JsonObject = { ...request.extra };
-  const rest: Record<string, unknown> = { ...request, extra };
-  for (const name of additionalDrops(deployment)) {
-    const own = Object.hasOwn(wireNames, name) ? wireNames[name] : undefined;
-    const isThere = extra[name] !== undefined || (own !== undefined && rest[own] !== undefined);
-    if (!isThere) continue;
-    delete extra[name];
-    if (own !== undefined) delete rest[own];
-    dropped.push(name);
-  }
-  return rest as unknown as ChatRequest;
-}
 
 /** Which parameters a vendor does not take, by their names in OpenAI's API. */
 export interface VendorLimits {
@@ -127,7 +87,7 @@ export function lacking(
   return out;
 }
 
-/** A copy of a body's fields without what `additional_drop_params` names and what the vendor lacks, for bodies that are made whole at once. */
+/** A copy of a body's fields without what the vendor lacks, for bodies that are made whole at once. */
 export function takenFields(
   fields: Readonly<JsonObject>,
   limits: VendorLimits,
@@ -135,16 +95,13 @@ export function takenFields(
 ): { readonly taken: JsonObject; readonly drops: Drops } {
   const drops = dropsFor(deployment);
   const taken: JsonObject = { ...fields };
-  for (const name of additionalDrops(deployment)) {
-    if (taken[name] === undefined) continue;
-    delete taken[name];
-    drops.dropped.push(name);
-  }
   for (const name of lacking(taken, limits, { deployment, drops })) delete taken[name];
   return { taken, drops };
 }
 
 const defaults: Readonly<Record<string, unknown>> = {
+  temperature: 1,
+  top_p: 1,
   n: 1,
   best_of: 1,
   presence_penalty: 0,

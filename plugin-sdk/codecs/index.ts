@@ -13,7 +13,6 @@ export {
   openAiHints,
   takenFields,
   type VendorLimits,
-  withoutDropped,
 } from './drops.ts';
 export { collectEvents, maxReplyLength, ReplyCollector, replyEvents } from './events.ts';
 export {

@@ -48,7 +48,7 @@ const refused = (param: string, found: string, expected: string) =>
   new RutterError('ERR_REQUEST_UNSUPPORTED_PARAMETER', `${param}: found ${found}, expected ${expected}.`, { param });
 
 /** Fields for the model itself, without those that only OpenAI knows. */
-function fieldsOf({ extra, user, deployment }: Input): { readonly fields: JsonObject; readonly dropped: string[] } {
+function fieldsOf({ extra, user }: Input): { readonly fields: JsonObject; readonly dropped: string[] } {
   const { model_id: _, encoding_format: __, ...fields } = extra as JsonObject;
   const dropped = user === undefined ? [] : ['user'];
   for (const name of Object.keys(fields)) {
@@ -57,12 +57,6 @@ function fieldsOf({ extra, user, deployment }: Input): { readonly fields: JsonOb
       delete fields[name];
       dropped.push(name);
     }
-  }
-  const left = isArray(deployment.params.additional_drop_params) ? deployment.params.additional_drop_params : [];
-  for (const name of left) {
-    if (!isString(name) || fields[name] === undefined) continue;
-    delete fields[name];
-    dropped.push(name);
   }
   return { fields, dropped };
 }

@@ -13,7 +13,6 @@ import {
   openAiAsks,
   openAiHints,
   unsupported,
-  withoutDropped,
 } from '@rutter/plugin-sdk/codecs';
 import type { Writing } from './content.ts';
 import { writeSystem, writeTurns } from './messages.ts';
@@ -44,10 +43,9 @@ const handled = new Set([
 const asks = [...openAiAsks, 'tool_choice', 'response_format'];
 const vendor = 'Converse';
 
-export function writeRequest(input: ChatRequest & { readonly deployment: Deployment }): UpstreamRequest {
-  const { deployment } = input;
+export function writeRequest(request: ChatRequest & { readonly deployment: Deployment }): UpstreamRequest {
+  const { deployment } = request;
   const drops = dropsFor(deployment);
-  const request = withoutDropped(input, deployment, drops);
   const model = modelOf(deployment);
   const writing: Writing = { model, names: new ToolNames(request), drops };
   refuseUnsupported(request, deployment, drops);

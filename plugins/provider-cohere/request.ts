@@ -17,7 +17,6 @@ import {
   openAiChatBody,
   openAiHints,
   plainTools,
-  withoutDropped,
 } from '@rutter/plugin-sdk/codecs';
 
 const limits = {
@@ -51,7 +50,7 @@ export function writeRequest(
 ): UpstreamRequest {
   const { deployment, ...request } = input;
   const drops = dropsFor(deployment);
-  const fields = openAiChatBody(withoutDropped(request, deployment, drops));
+  const fields = openAiChatBody(request);
   for (const name of lacking(fields, limits, { deployment, drops })) delete fields[name];
   const { messages, stop, top_p: p, top_k: k, reasoning_effort: effort, thinking, stream_options: _, ...rest } = fields;
   const { max_completion_tokens: newer, max_tokens: older, ...others } = rest;

@@ -10,7 +10,6 @@ import {
   openAiAsks,
   openAiChatBody,
   openAiHints,
-  withoutDropped,
 } from '@rutter/plugin-sdk/codecs';
 
 const limits = {
@@ -61,7 +60,7 @@ export interface Common {
 
 /** The body without messages, prompt and tools. */
 export function writeCommon(request: ChatRequest, deployment: Deployment, drops: Drops): Common {
-  const fields = openAiChatBody({ ...withoutDropped(request, deployment, drops), messages: [] });
+  const fields = openAiChatBody({ ...request, messages: [] });
   for (const name of lacking(fields, limits, { deployment, drops })) delete fields[name];
   const { options: given, tools, tool_choice: choice, response_format: format, ...others } = fields;
   const { reasoning_effort: effort, thinking, messages: _, stream_options: _asked, ...rest } = others;

@@ -2,7 +2,7 @@
 import type { ChatRequest } from '../../contract/chat.ts';
 import type { Deployment } from '../../contract/request.ts';
 import type { UpstreamRequest } from '../../contract/wire.ts';
-import { asksForNothing, type Drops, dropsFor, openAiAsks, openAiHints, withoutDropped } from '../drops.ts';
+import { asksForNothing, type Drops, dropsFor, openAiAsks, openAiHints } from '../drops.ts';
 import { defined, isArray, isNumber, isObject, isString, type JsonObject } from '../values.ts';
 import { writeSystem, writeTurns } from './messages.ts';
 import { apiVersion } from './names.ts';
@@ -33,12 +33,11 @@ const handled = new Set([
 ]);
 
 export function writeRequest(
-  input: ChatRequest & { readonly deployment: Deployment },
+  request: ChatRequest & { readonly deployment: Deployment },
   options: AnthropicCodecOptions,
 ): UpstreamRequest {
-  const { deployment } = input;
+  const { deployment } = request;
   const drops = dropsFor(deployment);
-  const request = withoutDropped(input, deployment, drops);
   refuseUnsupported(request, deployment, drops);
   const thinking = writeThinking(request, deployment, drops);
   const modifies = deployment.params.modify_params === true;

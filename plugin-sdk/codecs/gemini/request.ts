@@ -5,7 +5,7 @@
 import type { ChatRequest } from '../../contract/chat.ts';
 import type { Deployment } from '../../contract/request.ts';
 import type { UpstreamRequest } from '../../contract/wire.ts';
-import { asksForNothing, type Drops, dropsFor, openAiHints, withoutDropped } from '../drops.ts';
+import { asksForNothing, type Drops, dropsFor, openAiHints } from '../drops.ts';
 import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
 import { writeContents, writeSystem } from './contents.ts';
 import { generationFields, writeGeneration } from './generation.ts';
@@ -59,7 +59,7 @@ export function writeRequest(
   const { deployment } = input;
   const model = modelOf?.(deployment) ?? deployment.model;
   const drops = dropsFor(deployment);
-  const named = withReadFormat(withoutDropped(input, deployment, drops));
+  const named = withReadFormat(input);
   const request = { ...named, messages: withoutSystem(named.messages, model) };
   const system = writeSystem(request.messages);
   const body = defined({

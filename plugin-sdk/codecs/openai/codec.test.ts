@@ -49,14 +49,6 @@ describe('a body that passes', () => {
       remove: ['stream_options'],
     });
   });
-
-  it('loses what the deployment always drops', () => {
-    const { remove, dropped } = pass(
-      { logit_bias: {}, seed: 1 },
-      deployment('m', { additional_drop_params: ['logit_bias', 'absent'] }),
-    );
-    expect({ remove, dropped }).toEqual({ remove: ['logit_bias'], dropped: ['logit_bias'] });
-  });
 });
 
 describe('a reasoning model', () => {
@@ -103,6 +95,26 @@ describe('a reasoning model', () => {
     expect(request({ temperature: 0.2 }, drops)).toMatchObject({ dropped: ['temperature'] });
     expect(request({ temperature: 0.2 }, drops).body).not.toHaveProperty('temperature');
     expect(() => pass({ temperature: 0.2 }, deployment('gpt-5.4'))).not.toThrow();
+  });
+
+  it.each([
+    ['top_p', 0.5, 1],
+    ['presence_penalty', 1, 0],
+    ['frequency_penalty', 1, 0],
+    ['logprobs', true, false],
+    ['top_logprobs', 2, 0],
+    ['logit_bias', { 1: 2 }, {}],
+    ['stop', ['x'], null],
+  ])('takes no %s, unless it asks for nothing or the deployment allows it', (name, value, nothing) => {
+    expect(() => pass({ [name]: value }, deployment('o3'))).toThrow(expect.objectContaining({ param: name }));
+    expect(pass({ [name]: nothing }, deployment('o3'))).not.toHaveProperty('remove');
+    expect(pass({ [name]: value }, deployment('o3', { drop_params: true }))).toMatchObject({ dropped: [name] });
+    expect(pass({ [name]: value }, deployment('o3', { allowed_openai_params: [name] }))).not.toHaveProperty('remove');
+    expect(pass({ [name]: value }, deployment('gpt-4o'))).not.toHaveProperty('remove');
+  });
+
+  it('takes stops where it is the first of its kind', () => {
+    expect(pass({ stop: 'x' }, deployment('o1'))).not.toHaveProperty('remove');
   });
 });
 

@@ -1,10 +1,10 @@
 /**
  * What OpenAI's reasoning models want differently: another name for the
- * limit, `developer` for `system`, and no temperature.
+ * limit, `developer` for `system`, and nothing that steers sampling.
  */
 import type { Deployment } from '../../contract/request.ts';
-import { unsupported } from '../failures.ts';
-import { isArray, isNumber, isObject, isString, type JsonObject } from '../values.ts';
+import { asksForNothing, dropsFor, lacking } from '../drops.ts';
+import { isArray, isObject, type JsonObject } from '../values.ts';
 
 const reasoning = /^(?:o[1-9]|gpt-5(?!.*-chat))/;
 // From gpt-5.1 on a temperature is taken while reasoning is off, so the vendor has to judge.
@@ -22,26 +22,35 @@ export interface Adapted {
   readonly dropped: readonly string[];
 }
 
+/** Refused by the models that always reason: https://platform.openai.com/docs/guides/reasoning. */
+const samplers = [
+  'temperature',
+  'top_p',
+  'presence_penalty',
+  'frequency_penalty',
+  'logprobs',
+  'top_logprobs',
+  'logit_bias',
+];
+// o1 takes stops, those after it do not.
+const stopless = /^(?:o[2-9]|gpt-5(?:-(?!chat)|$))/;
+
 /** Changes that a model of this name at OpenAI and the deployment's drop settings ask for. */
-export function adapt(fields: Readonly<JsonObject>, { params }: Deployment, model: string | undefined): Adapted {
+export function adapt(fields: Readonly<JsonObject>, deployment: Deployment, model: string | undefined): Adapted {
   const set: JsonObject = {};
-  const dropped: string[] = [];
-  const drop = (name: string) => {
-    set[name] = undefined;
-    dropped.push(name);
-  };
-  if (model !== undefined && isReasoningModel(model)) {
-    rename(fields, set);
-    const { temperature } = fields;
-    if (isNumber(temperature) && temperature !== 1 && fixedTemperature.test(baseName(model))) {
-      if (params.drop_params !== true)
-        throw unsupported('temperature', `${model} takes no temperature other than 1; found ${temperature}.`);
-      drop('temperature');
-    }
-  }
-  const additional = params.additional_drop_params;
-  if (isArray(additional)) for (const name of additional) if (isString(name) && fields[name] !== undefined) drop(name);
-  return { set, dropped };
+  if (model === undefined || !isReasoningModel(model)) return { set, dropped: [] };
+  rename(fields, set);
+  const name = baseName(model);
+  if (!fixedTemperature.test(name)) return { set, dropped: [] };
+  const drops = dropsFor(deployment);
+  // What asks for nothing is not refused there either.
+  const asked = Object.fromEntries(
+    samplers.flatMap((one) => (asksForNothing(one, fields[one]) ? [] : [[one, fields[one]]])),
+  );
+  if (stopless.test(name) && fields.stop !== undefined && fields.stop !== null) asked.stop = fields.stop;
+  const lacks = [...samplers, 'stop'];
+  for (const one of lacking(asked, { vendor: model, lacks }, { deployment, drops })) set[one] = undefined;
+  return { set, dropped: drops.dropped };
 }
 
 function rename(
