@@ -6,11 +6,11 @@
  * anything through by failing; a strategy's lets the call pass.
  */
 import { type Charging, type Reservation, type ReserveResult, RutterError, type Usage } from '@rutter/plugin-sdk';
+import { answerOf } from '../deadline.ts';
 import { HeldReservation } from '../pipeline/held-reservation.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
 import type { Held } from '../pipeline/path.ts';
-import { within } from '../pipeline/pre-route.ts';
 import { totalTokens } from '../pricing/usage.ts';
 
 const stateTimeoutMs = 5000;
@@ -85,7 +85,7 @@ async function reserve(call: ModelCall, target: Target, parts: readonly Part[]):
   try {
     if (!state)
       throw new RutterError('ERR_PLUGIN_DOWN', 'Limits need a state service and none is part of this composition.');
-    result = await within(stateTimeoutMs, 'state', state.reserve(all));
+    result = await answerOf('state', state.reserve(all), stateTimeoutMs);
     if (result.granted) {
       const held = new HeldReservation(state, result.id, all);
       tell(call, target, parts, result);

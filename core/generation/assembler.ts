@@ -6,13 +6,13 @@
 import { RutterError } from '@rutter/plugin-sdk';
 import type { DependencyContainer } from 'tsyringe';
 import type { Configuration, Diagnostic } from '../config/types.ts';
+import { within } from '../deadline.ts';
 import { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 import { Attempt, type Quarantine } from './attempt.ts';
-import { within } from './deadline.ts';
 import { Generation } from './generation.ts';
 import type { InstanceTable } from './instance-table.ts';
 import type { CompositionReader } from './read-composition.ts';

@@ -7,6 +7,7 @@
  */
 import { RutterError, type Store } from '@rutter/plugin-sdk';
 import type { Configuration, Diagnostic } from '../config/types.ts';
+import { within } from '../deadline.ts';
 import type { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
 import { instanceKey } from '../plugins/instance-key.ts';
@@ -14,7 +15,6 @@ import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import { References } from '../plugins/references.ts';
 import type { PlaceName, PluginInstance } from '../plugins/types.ts';
-import { within } from './deadline.ts';
 import type { InstanceTable } from './instance-table.ts';
 import { InstanceView } from './instance-view.ts';
 import type { ReadComposition } from './read-composition.ts';

@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { type KernelEvent, RutterError } from '@rutter/plugin-sdk';
 import type { DependencyContainer } from 'tsyringe';
+import { within } from '../deadline.ts';
 import type { Distribution } from '../plugins/distribution.ts';
 import { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
@@ -15,7 +16,6 @@ import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
 import { ChangeQueue, type Waiting } from './change-queue.ts';
-import { within } from './deadline.ts';
 import type { Generation } from './generation.ts';
 import { InstanceTable } from './instance-table.ts';
 import { type InstanceRow, listInstances } from './list.ts';

@@ -7,13 +7,13 @@
  */
 import { type Facets, type Kind, type Log, RutterError } from '@rutter/plugin-sdk';
 import type { Configuration, Diagnostic } from '../config/types.ts';
+import { within } from '../deadline.ts';
 import type { Evaluator, Loaded } from '../plugins/evaluate.ts';
 import { createHost, type HostHandle } from '../plugins/host.ts';
 import { configure } from '../plugins/instance-config.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import type { PlaceName, PluginInstance, PluginPackage } from '../plugins/types.ts';
-import { within } from './deadline.ts';
 
 export type InstanceValue = PluginInstance['value'];
 

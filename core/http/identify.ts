@@ -1,10 +1,8 @@
 /** Who asks, and whether a route is open to them. */
 import { type Principal, RutterError } from '@rutter/plugin-sdk';
+import { answerOf } from '../deadline.ts';
 import type { Facts } from '../pipeline/facts.ts';
 import type { RequestPath } from '../pipeline/path.ts';
-import { within } from '../pipeline/pre-route.ts';
-
-const guardTimeoutMs = 30_000;
 
 /** Nobody guards: everything is allowed. Such a gateway listens on 127.0.0.1 unless told otherwise. */
 const open: Principal = Object.freeze({
@@ -33,10 +31,10 @@ interface Later {
 }
 
 async function later(path: RequestPath, facts: Facts, { index, found, credential }: Later): Promise<Principal> {
-  const first = await within(guardTimeoutMs, path.identifiers[index]?.instance.name ?? '', found);
+  const first = await answerOf(path.identifiers[index]?.instance.name ?? '', found);
   if (first) return first;
   for (const { instance, value } of path.identifiers.slice(index + 1)) {
-    const next = await within(guardTimeoutMs, instance.name, Promise.resolve(value.identify?.(credential, facts)));
+    const next = await answerOf(instance.name, Promise.resolve(value.identify?.(credential, facts)));
     if (next) return next;
   }
   throw unauthenticated(credential !== undefined);

@@ -3,6 +3,7 @@
  * and shared by all who want them.
  */
 import type { Embedder, FeatureRegistry, FeatureValues, RequestContext } from '@rutter/plugin-sdk';
+import { within } from '../deadline.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 import { estimatedTokens } from '../pricing/usage.ts';
 import type { ModelCall } from './model-call.ts';
@@ -83,7 +84,10 @@ export function featureValues(parts: FeatureParts): FeatureValues {
     const found = finder(parts, name);
     if (!found) return undefined;
     try {
-      const value = await within(found.timeoutMs, name, found.run);
+      const value = await within<Value | undefined>(found.run, {
+        ms: found.timeoutMs,
+        late: `Feature ${name} took longer`,
+      });
       if (value !== undefined) values.set(name, value);
       return value;
     } catch (error) {
@@ -128,14 +132,4 @@ function finder(parts: FeatureParts, name: string) {
     timeoutMs: 1000,
     run: async () => (await embedder.value.embed([parts.call.text()]))[0],
   };
-}
-
-function within<T>(ms: number, name: string, run: () => T | Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`feature ${name} took longer than ${ms} ms`)), ms);
-    Promise.resolve()
-      .then(run)
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
-  });
 }

@@ -1,5 +1,6 @@
 /** Calls that begin inside the gateway: already neutral, with no client's bytes behind them. */
 import type { ChatRequest, Dialect, Operation } from '@rutter/plugin-sdk';
+import { chatText } from '@rutter/plugin-sdk/codecs';
 import { formFields, type JsonBody } from '../http/json-body.ts';
 
 const empty = formFields({});
@@ -8,11 +9,7 @@ export function neutralDialect(
   operation: Operation,
   request: ChatRequest,
 ): { readonly wire: Dialect; readonly body: JsonBody } {
-  const words = request.messages
-    .map(({ content }) =>
-      typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join('\n'),
-    )
-    .join('\n');
+  const words = chatText(request);
   const wire: Dialect = {
     name: 'neutral',
     operation,

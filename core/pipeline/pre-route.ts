@@ -3,14 +3,13 @@
  * taps on `preRoute`; the first reply ends the search.
  */
 import { type Guard, type Reservation, RutterError } from '@rutter/plugin-sdk';
+import { answerOf } from '../deadline.ts';
 import { totalTokens } from '../pricing/usage.ts';
 import { callGroupNames } from './group-names.ts';
 import { HeldReservation } from './held-reservation.ts';
 import type { ModelCall } from './model-call.ts';
 import type { Held, RequestPath } from './path.ts';
 import type { Served } from './served.ts';
-
-const guardTimeoutMs = 30_000;
 
 /** Taps what this path has plugins for; without any the hook stays unused and costs nothing. */
 export function tapPreRoute(path: RequestPath): void {
@@ -25,7 +24,7 @@ export function tapPreRoute(path: RequestPath): void {
 async function guarded<T>(path: RequestPath, { instance }: Held<Guard>, run: () => T | Promise<T>): Promise<T> {
   try {
     const result = run();
-    return result instanceof Promise ? await within(guardTimeoutMs, instance.name, result) : result;
+    return result instanceof Promise ? await answerOf(instance.name, result) : result;
   } catch (error) {
     if (RutterError.is(error)) throw error;
     path.services.onFault(instance, error);
@@ -33,16 +32,6 @@ async function guarded<T>(path: RequestPath, { instance }: Held<Guard>, run: () 
       cause: error,
     });
   }
-}
-
-export function within<T>(ms: number, name: string, promise: Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new RutterError('ERR_PLUGIN_TIMEOUT', `Plugin ${name} took longer than ${ms} ms.`)),
-      ms,
-    );
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 async function authorise(path: RequestPath, call: ModelCall): Promise<undefined> {
@@ -112,7 +101,7 @@ async function reserve(
   if (wanted.length === 0) return undefined;
   if (!path.state)
     throw new RutterError('ERR_KERNEL_INTERNAL', 'Limits need a state service and none is part of this composition.');
-  const result = await within(guardTimeoutMs, 'state', path.state.reserve(wanted));
+  const result = await answerOf('state', path.state.reserve(wanted));
   if (result.granted) {
     call.reservation = new HeldReservation(path.state, result.id, wanted);
     return undefined;

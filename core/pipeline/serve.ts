@@ -4,14 +4,12 @@
  */
 import { type ChatReply, RutterError } from '@rutter/plugin-sdk';
 import { callWithFallbacks } from '../attempts/fallbacks.ts';
+import { answerOf } from '../deadline.ts';
 import { authoriseFallbacks } from './group-names.ts';
 import { type Asked, isLooped, serveInLoops } from './loops.ts';
 import type { ModelCall } from './model-call.ts';
-import { within } from './pre-route.ts';
 import { wholeReply } from './results.ts';
 import type { Served } from './served.ts';
-
-const guardTimeoutMs = 30_000;
 
 /** Answers the call. What it returns has passed every check that can be made ahead of the first byte. */
 export function serve(call: ModelCall, asked: Asked): Promise<Served> {
@@ -75,7 +73,7 @@ async function checked(call: ModelCall, answer: Served): Promise<Served> {
   for (const { instance, value } of call.stream ? wholeOnly : replyChecks) {
     try {
       const amended = value.checkReply?.(call.facts, reply);
-      reply = (amended instanceof Promise ? await within(guardTimeoutMs, instance.name, amended) : amended) ?? reply;
+      reply = (amended instanceof Promise ? await answerOf(instance.name, amended) : amended) ?? reply;
     } catch (error) {
       if (RutterError.is(error)) throw error;
       call.path.services.onFault(instance, error);

@@ -8,6 +8,7 @@
  */
 import { RutterError, type Secret, type SecretsResolver } from '@rutter/plugin-sdk';
 import type { Configuration, DeploymentSettings } from '../config/types.ts';
+import { within } from '../deadline.ts';
 import { createSecret, isSecret, revealSecret } from '../upstream/secret.ts';
 import type { PluginPackage } from './types.ts';
 
@@ -76,26 +77,14 @@ export class References {
   async #text(text: string, where: string): Promise<string> {
     const resolver = this.#resolvers.find(({ prefix }) => text.startsWith(prefix));
     if (resolver === undefined) return text;
-    const found = await inTime(
-      resolver.value.resolve(text),
-      `Plugin "${resolver.name}" took longer than ${resolveMs} ms to resolve ${where}.`,
-    );
+    const found = await within(() => resolver.value.resolve(text), {
+      ms: resolveMs,
+      late: `Plugin "${resolver.name}" took longer to resolve ${where}`,
+    });
     if (typeof found === 'string' && found !== '') return found;
     throw new RutterError(
       'ERR_CONFIG_INVALID',
       `${where} refers to ${resolver.prefix}…, and plugin "${resolver.name}" has no such value; expected a name it knows.`,
     );
-  }
-}
-
-async function inTime<T>(promise: Promise<T>, late: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RutterError('ERR_PLUGIN_TIMEOUT', late)), resolveMs);
-  });
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
