@@ -19,6 +19,7 @@ import {
 import { anthropicEvents } from './anthropic-side.ts';
 import { azureEvents } from './azure-side.ts';
 import { chunk, frame } from './bedrock-side.ts';
+import { geminiEvents } from './gemini-side.ts';
 import { openAiEvents } from './openai-side.ts';
 import { openRouterEvents } from './openrouter-side.ts';
 import { tokens } from './scenarios.ts';
@@ -85,6 +86,23 @@ const conversePiece = ([event, payload]: (typeof converseEvents)[number]): Piece
 /** The events of the Messages API, each in a frame. */
 const invokePiece = (text: string): Piece => ({ ...anthropicPiece(text), bytes: chunk(dataOf(text)) });
 
+/** Calls come whole, so that there is more text; usage comes behind the finish, so that something can be lost there. */
+function geminiPieces(): Piece[] {
+  const spoken = { ...truth, reasoning: 'Hm…so', text: 'ñ🧭 naïve' };
+  const texts = [...geminiEvents(spoken, 'm')].map((text) => text.replaceAll('\r\n', '\n'));
+  const { usageMetadata, ...last } = dataOf(texts.at(-1)!);
+  const pieces = [...texts.slice(0, -1).map(dataOf), last, { usageMetadata }];
+  return pieces.map((payload) => {
+    const [candidate = {}] = listOf(payload.candidates);
+    const parts = listOf(fieldsOf(candidate.content ?? {}).parts);
+    return {
+      bytes: Buffer.from(`data: ${JSON.stringify(payload)}\n\n`),
+      isContent: parts.some(({ text, functionCall: call }) => Boolean(text || call)),
+      isFinish: candidate.finishReason !== undefined,
+    };
+  });
+}
+
 interface Side {
   readonly prefix: string;
   /** `provider/` and what else stands before the model's name. */
@@ -120,6 +138,7 @@ const sides: Readonly<Record<string, Side>> = {
     pieces: [...openRouterEvents(truth, 'm', true)].map(openAiPiece),
     contentType: sse,
   },
+  Gemini: { prefix: 'ge', model: 'gemini/', pieces: geminiPieces(), contentType: sse },
   Converse: { prefix: 'co', model: 'bedrock/', pieces: converseEvents.map(conversePiece), contentType: frames },
   InvokeModel: {
     prefix: 'in',
@@ -150,7 +169,7 @@ const tries = new Map(Object.values(sides).map(({ prefix }) => [prefix, new Map<
 const cutting =
   ({ prefix, pieces, contentType }: Side): VendorHandler =>
   async ({ request, response, socket }) => {
-    const model = String(request.json?.model ?? request.path.split('/')[2]);
+    const model = String(request.json?.model ?? /\/models?\/([^/:]+)/.exec(request.path)?.[1]);
     const [, manner, bytes] = cutName.exec(model) ?? [];
     const all = Buffer.concat(pieces.map((piece) => piece.bytes));
     const count = (tries.get(prefix)?.get(model) ?? 0) + 1;

@@ -47,7 +47,7 @@ const geminiWhole = (truth: Truth, model: string) => ({
 const event = (payload: object) => `data: ${JSON.stringify(payload)}\r\n\r\n`;
 
 /** Counts grow with each event; the last has the reason. */
-function* geminiEvents(truth: Truth, model: string): Generator<string> {
+export function* geminiEvents(truth: Truth, model: string): Generator<string> {
   const pieces = [
     ...piecesOf(truth.reasoning ?? '').map((text) => ({ text, thought: true })),
     ...piecesOf(truth.text ?? '').map((text) => ({ text })),

@@ -11,5 +11,5 @@ export function readReply(body: unknown, context: Pick<CodecContext, 'request'>)
   const reader = new GeminiReader(context);
   const events = reader.read(found);
   if (!reader.hasChoices) throw malformed(JSON.stringify(found), 'a reply in JSON, with candidates');
-  return collectEvents([...events, ...reader.finish()]);
+  return collectEvents([...events, ...reader.finish(found)]);
 }

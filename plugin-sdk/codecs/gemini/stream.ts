@@ -110,7 +110,6 @@ export class GeminiReader {
   readonly #choices = new Map<number, ChoiceReader>();
   #id: string | undefined;
   #isStarted = false;
-  #usage: JsonObject | undefined;
   readonly #messages: number;
 
   constructor({ request }: Pick<CodecContext, 'request'>) {
@@ -130,13 +129,14 @@ export class GeminiReader {
     return [...events, ...this.#told(payload.usageMetadata)];
   }
 
-  /** Ends what has begun and not ended: a whole reply need not tell why it is one. */
-  finish(): ChatEvent[] {
-    return [...this.#choices].flatMap(([index, choice]) =>
+  /** Ends what a whole reply has begun and not ended: it need not tell why it is one. */
+  finish({ usageMetadata }: JsonObject): ChatEvent[] {
+    const ends = [...this.#choices].flatMap(([index, choice]) =>
       choice.isEnded
         ? []
         : choice.end('stop', undefined).map((event) => (index === 0 ? event : { ...event, choice: index })),
     );
+    return ends.length === 0 ? [] : [...ends, ...this.#told(usageMetadata)];
   }
 
   get hasChoices(): boolean {
@@ -176,13 +176,11 @@ export class GeminiReader {
     ];
   }
 
-  /** Every event counts anew; the last count is told, once nothing more is to come. */
+  /** Every event counts anew what was said so far: only a count that comes with the end, or behind it, is whole. */
   #told(found: unknown): ChatEvent[] {
-    if (isObject(found)) this.#usage = { ...this.#usage, ...found };
     const choices = [...this.#choices.values()];
     if (choices.length === 0 || !choices.every(({ isEnded }) => isEnded)) return [];
-    const usage = readUsage(this.#usage);
-    this.#usage = undefined;
+    const usage = readUsage(found);
     return usage === undefined ? [] : [{ type: 'usage', ...usage }];
   }
 }
