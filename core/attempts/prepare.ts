@@ -102,6 +102,7 @@ const inlineRule = (codec: ChatCodec, deployment: Deployment): InlineRule | unde
   codec.inlines && {
     sorts: codec.inlines,
     reads: (address) => codec.readsAddress?.(address, deployment) ?? false,
+    imagesAreFiles: codec.imagesAreFiles === true,
   };
 
 const holding = ({ deployment }: Addressed) => ({

@@ -47,7 +47,12 @@ export interface InlineRule {
   readonly sorts: readonly InlineSort[];
   /** Whether the vendor reads an http(s) address itself. */
   reads(address: string): boolean;
+  /** Whether any file may stand where an image is expected. */
+  readonly imagesAreFiles: boolean;
 }
+
+/** What a part has to be. */
+type Expected = Pick<FilePart, 'mediaType'> & { readonly type: InlineSort };
 
 function isOf(part: Part, { sorts, reads }: InlineRule): part is Inlinable {
   if ((part.type !== 'image' && part.type !== 'file') || !sorts.includes(part.type)) return false;
@@ -88,19 +93,26 @@ export class InlineFiles {
         const { content } = message;
         if (typeof content === 'string' || !content.some((part) => isOf(part, rule))) return message;
         const parts = content.map((part, index) =>
-          isOf(part, rule) ? this.#part(part, `messages[${at}].content[${index}]`, isWhole) : part,
+          isOf(part, rule)
+            ? this.#part(part, `messages[${at}].content[${index}]`, { isWhole, isFile: rule.imagesAreFiles })
+            : part,
         );
         return { ...message, content: await Promise.all(parts) };
       }),
     );
   }
 
-  async #part(part: Inlinable, path: string, isWhole: (text: string) => boolean): Promise<Inlinable> {
+  async #part(
+    part: Inlinable,
+    path: string,
+    { isWhole, isFile }: { readonly isWhole: (text: string) => boolean; readonly isFile: boolean },
+  ): Promise<Inlinable> {
+    const expected: Expected = isFile ? { ...part, type: 'file' } : part;
     try {
-      if (part.data !== undefined) return checkedData(part, part.data, isWhole(part.data));
+      if (part.data !== undefined) return { ...part, ...checkedData(expected, part.data, isWhole(part.data)) };
       const { url } = part;
       if (url === undefined) return part;
-      const content = /^data:/i.test(url) ? fromDataUri(url, part) : await this.#fetched(url, part);
+      const content = /^data:/i.test(url) ? fromDataUri(url, expected) : await this.#fetched(url, expected);
       const { url: _, ...rest } = part;
       return { ...rest, ...content };
     } catch (error) {
@@ -108,7 +120,7 @@ export class InlineFiles {
     }
   }
 
-  #fetched(url: string, part: Inlinable): Promise<InlineContent> {
+  #fetched(url: string, part: Expected): Promise<InlineContent> {
     const key = `${part.type} ${url}`;
     const known = this.#found.get(key);
     if (known) return known;
@@ -132,7 +144,7 @@ export class InlineFiles {
     }
   }
 
-  async #fetch(url: string, part: Inlinable): Promise<InlineContent> {
+  async #fetch(url: string, part: Expected): Promise<InlineContent> {
     const { maxBytes, maxTotalBytes, timeoutMs, signal, userAgent } = this.#limits;
     const count = (bytes: number) => {
       this.#total += bytes;
@@ -176,7 +188,7 @@ function failures({ code, message }: RutterError): string {
 }
 
 /** The media type that is right for a part's bytes; throws where the bytes are none of the sort. */
-function checkedType(part: Inlinable, bytes: Uint8Array, stated: string | undefined): string {
+function checkedType(part: Expected, bytes: Uint8Array, stated: string | undefined): string {
   const seen = mediaTypeOf(bytes);
   if (part.type === 'image') {
     if (stated !== undefined && !stated.startsWith('image/'))
@@ -207,7 +219,7 @@ const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 const headLength = Math.ceil(signatureBytes / 3) * 4;
 
 /** Data that came inline: its alphabet is checked where it is all there, its type by the first bytes. */
-function checkedData(part: Inlinable, data: string, isWhole: boolean): Inlinable {
+function checkedData(part: Expected, data: string, isWhole: boolean): Partial<InlineContent> {
   const text = isWhole && /\s/.test(data) ? data.replace(/\s+/g, '') : data;
   if (text === '') throw invalid('found no data');
   if (isWhole && !base64.test(text)) throw invalid('found data that is not base64');
@@ -215,11 +227,11 @@ function checkedData(part: Inlinable, data: string, isWhole: boolean): Inlinable
   const head = /^[A-Za-z0-9+/_-]*/.exec(text.slice(0, headLength))?.[0] ?? '';
   const bytes = Buffer.from(head, 'base64');
   const mediaType = isWhole || part.type === 'image' ? checkedType(part, bytes, statedType(part.mediaType)) : undefined;
-  return { ...part, data: text, ...(mediaType !== undefined && { mediaType }) };
+  return { data: text, ...(mediaType !== undefined && { mediaType }) };
 }
 
 /** RFC 2397, also where the data is not base64. */
-function fromDataUri(uri: string, part: Inlinable): InlineContent {
+function fromDataUri(uri: string, part: Expected): InlineContent {
   const comma = uri.indexOf(',');
   if (comma === -1) throw invalid('found a data address without data');
   const head = uri.slice('data:'.length, comma);

@@ -197,6 +197,8 @@ export interface ChatCodec {
    * `request` sees them inline. Addresses of other schemes and file ids are the codec's.
    */
   readonly inlines?: readonly ('image' | 'file')[];
+  /** Whether the vendor takes a document, sound or film where a request says image. Of others the kernel sees to it that it is one. */
+  readonly imagesAreFiles?: boolean;
   /** Whether the vendor reads this http(s) address itself, one of its own file store for instance; the kernel then leaves it. */
   readsAddress?(address: string, deployment: Deployment): boolean;
   /**

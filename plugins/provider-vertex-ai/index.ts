@@ -45,6 +45,8 @@ function chosen(codecs: Readonly<Record<Family, ChatCodec>>): ChatCodec {
     reply: (body, context) => of(context.deployment).reply(body, context),
     events: (context) => of(context.deployment).events(context),
     inlines: ['image', 'file'],
+    // Anthropic's own API says itself what is no image.
+    imagesAreFiles: true,
     structured: (deployment, request) => of(deployment).structured?.(deployment, request) ?? 'native',
     readsAddress: (address, deployment) => of(deployment).readsAddress?.(address, deployment) ?? false,
   };

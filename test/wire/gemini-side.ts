@@ -144,7 +144,7 @@ function turnFaults(turns: readonly Fields[], isSigned: boolean): string[] {
 }
 
 /** What the API finds wrong in a body; each is what a caller would read in a 400. */
-function faultsOf(found: Fields, model: string): string[] {
+export function faultsOf(found: Fields, model: string): string[] {
   const body = spelled(found);
   const faults = unknownIn(body, bodyFields, 'request');
   faults.push(...unknownIn(body.generationConfig, generationFields, 'generation_config'));

@@ -13,6 +13,7 @@ export function geminiCodec(options: GeminiCodecOptions): ChatCodec {
     reply: (body, context) => readReply(body, context),
     events: readEvents,
     inlines: ['image', 'file'],
+    imagesAreFiles: true,
     readsAddress: (address, deployment) =>
       readsAddress(address) || options.readsAddress?.(address, deployment) === true,
     structured: () => 'native',
