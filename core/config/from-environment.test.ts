@@ -41,6 +41,18 @@ describe('a configuration composed from the environment', () => {
     expect(configuration?.deployments).toHaveLength(5);
   });
 
+  it('names a few variables that would help, first those of vendors whose models are known', () => {
+    const many = Array.from({ length: 50 }, (_, index) => ({
+      prefix: `p${index}`,
+      variable: `KEY_${index}`,
+      models: [],
+    }));
+    const { notes } = composeFromEnvironment({}, [...many, ...claims]);
+    expect(notes[0]).toMatch(
+      / Set OPENAI_API_KEY or ANTHROPIC_API_KEY or KEY_0 or KEY_1 or the key of another vendor to reach a vendor\.$/,
+    );
+  });
+
   it('leaves out a vendor whose variable is blank', () => {
     const { yaml } = composeFromEnvironment({ OPENAI_API_KEY: '  ', ANTHROPIC_API_KEY: 'x' }, claims);
     expect(yaml).not.toContain('openai');

@@ -134,7 +134,7 @@ describe('a package that is described wrongly', () => {
           kind: 'stratgy',
           name: 'Bad Name',
           needs: ['ndoe'],
-          claims: { modelprefixes: [] },
+          claims: { modelprefixes: [], environment: [{ variable: 'A_KEY', models: [], prefix: 7 }] },
           stabilty: 'beta',
           shared: 'yes',
           uses: 'store',
@@ -145,6 +145,7 @@ describe('a package that is described wrongly', () => {
     expect(message).toMatch(/rutter\.kind: found "stratgy", .* Did you mean "strategy"\?/);
     expect(message).toMatch(/rutter\.needs\[0\]: found "ndoe", .* Did you mean "node"\?/);
     expect(message).toMatch(/rutter\.claims\.modelprefixes: unknown field; .* Did you mean "modelPrefixes"\?/);
+    expect(message).toContain('rutter.claims.environment[0].prefix: found 7');
     expect(message).toMatch(/rutter\.stabilty: unknown field; .* Did you mean "stability"\?/);
     for (const field of ['name', 'entry', 'shared', 'uses']) expect(message).toContain(`rutter.${field}: found`);
   });

@@ -134,7 +134,10 @@ export const vendors: readonly Vendor[] = [
   row('Llama API', 'meta_llama', 'https://api.llama.com/compat/v1', 'LLAMA_API_KEY', { bases: ['LLAMA_API_BASE'] }),
   row('Llamafile', 'llamafile', 'http://127.0.0.1:8080/v1', 'LLAMAFILE_API_KEY', { isKeyOptional: true }),
   row('LM Studio', 'lm_studio', 'http://127.0.0.1:1234/v1', 'LM_STUDIO_API_KEY', { isKeyOptional: true }),
-  row('MiniMax', 'minimax', 'https://api.minimax.io/v1', 'MINIMAX_API_KEY', { historyReasoning: 'reasoning_content' }),
+  row('MiniMax', 'minimax', 'https://api.minimax.io/v1', 'MINIMAX_API_KEY', {
+    historyReasoning: 'reasoning_content',
+    note: 'errors inside a 200 (`base_resp`) are read',
+  }),
   row('Moonshot', 'moonshot', 'https://api.moonshot.ai/v1', 'MOONSHOT_API_KEY', {
     lacks: ['functions', 'function_call'],
     limitName: 'max_tokens',

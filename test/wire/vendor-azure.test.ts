@@ -104,6 +104,7 @@ beforeAll(async () => {
         entry('old', 'dep', { api_version: '2024-02-01' }),
         entry('reasoning', 'my-dep', {}, { base_model: 'azure/o3-mini' }),
         entry('series', 'o_series/my-dep'),
+        entry('by-params', 'my-dep', { base_model: 'azure/o3-mini' }),
         entry('named-so', 'o3-mini', {}, { base_model: 'azure/gpt-4o' }),
         entry('client', 'dep', { ...client, ...authority }),
         entry('wrong-client', 'dep', { ...client, ...authority, client_secret: 'wrong-secret' }),
@@ -220,9 +221,9 @@ describe('what Azure takes', () => {
     return vendor.requests.at(-1)!.json!;
   };
 
-  it.each(['reasoning', 'series'])('follows the model behind the name: %s', async (name) => {
+  it.each(['reasoning', 'series', 'by-params'])('follows the model behind the name: %s', async (name) => {
     expect(await asked(name, { max_tokens: 5 })).toMatchObject({ max_completion_tokens: 5 });
-    expect(vendor.requests.at(-1)!.json).not.toHaveProperty('max_tokens');
+    for (const field of ['max_tokens', 'base_model']) expect(vendor.requests.at(-1)!.json).not.toHaveProperty(field);
     await expect(asked(name, { temperature: 0.5 })).rejects.toMatchObject({ status: 400, param: 'temperature' });
   });
 

@@ -177,3 +177,23 @@ describe('what a vendor adds', () => {
     }
   });
 });
+
+describe('a gateway without a configuration', () => {
+  it('offers the vendors whose keys it finds, under their prefixes', async () => {
+    const env = {
+      MOONSHOT_API_KEY: 'key-of-moonshot',
+      MOONSHOT_API_BASE: `${vendor.url}/moonshot`,
+      FIREWORKS_API_KEY: 'unused-key',
+    };
+    const bare = await startGateway({ env });
+    try {
+      expect(bare.output()).toContain('MOONSHOT_API_KEY was found: moonshot/* goes to moonshot.');
+      expect(bare.output()).toContain('FIREWORKS_API_KEY was found: fireworks_ai/* goes to fireworks_ai.');
+      expect((await askWhole(openAiClient(bare), 'moonshot/kimi-k2', chat)).text).toBe(truth.text);
+      expect(sent()).toMatchObject({ path: '/moonshot/chat/completions', json: { model: 'kimi-k2' } });
+      expect(sent().headers.authorization).toBe('Bearer key-of-moonshot');
+    } finally {
+      await bare.stop();
+    }
+  });
+});

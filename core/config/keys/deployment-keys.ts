@@ -132,6 +132,7 @@ export const parametersBlock: KeyBlock = {
     allowed_openai_params: kept('texts', 'Parameters passed on although the vendor is not known to support them.'),
     mock_response: kept('any', 'Text answered in place of a call.'),
     model_id: kept('text', "What is called in the model's place, such as an ARN; `model` then says what it can do."),
+    base_model: kept('text', 'Model behind the name of a deployment, where `model_info` does not say it.'),
     region_name: kept('text', 'Region of the vendor.'),
     tenant_id: kept('text', 'Tenant, for OAuth 2.'),
     client_id: kept('text', 'Client, for OAuth 2.'),

@@ -74,7 +74,7 @@ function mapped(name: string | number | undefined): ErrorCode | undefined {
 function readError(body: unknown): VendorError | undefined {
   const outer = Array.isArray(body) ? (body[0] as unknown) : body;
   if (!isObject(outer)) return undefined;
-  const inner = outer.error ?? outer.detail ?? choiceError(outer) ?? outer;
+  const inner = outer.error ?? outer.detail ?? choiceError(outer) ?? miniMaxError(outer) ?? outer;
   if (isString(inner)) return { message: inner, ...named(outer) };
   const complaints = complaintsIn(inner) ?? complaintsIn(outer.message);
   if (complaints !== undefined) return { ...named(outer), ...complaints };
@@ -87,7 +87,7 @@ function readError(body: unknown): VendorError | undefined {
 /** Whether a reply that began as a success carries an error: by itself, in a choice, or as a choice's end. */
 export function carriesError(body: JsonObject): boolean {
   const { error, object, choices } = body;
-  if ((error !== undefined && error !== null) || object === 'error') return true;
+  if ((error !== undefined && error !== null) || object === 'error' || miniMaxError(body) !== undefined) return true;
   return isArray(choices) && (choices as unknown[]).some(isBroken);
 }
 
@@ -98,6 +98,27 @@ const choiceError = ({ choices }: JsonObject): JsonObject | undefined => {
   const broken = isArray(choices) ? choices.filter(isObject).find(({ error }) => isObject(error)) : undefined;
   return broken?.error as JsonObject | undefined;
 };
+
+/** What MiniMax's codes mean as statuses. */
+const miniMaxStatuses: Readonly<Record<number, number>> = {
+  1002: 429,
+  1004: 401,
+  1008: 402,
+  1039: 429,
+  2013: 400,
+  2049: 401,
+  2056: 429,
+};
+/** Its codes for words that its moderation refuses, of the prompt and of the reply. */
+const miniMaxRefusals: readonly unknown[] = [1026, 1027];
+
+/** MiniMax answers 200 whatever went wrong, and says so in `base_resp`. https://platform.minimax.io/docs/api-reference/errorcode */
+function miniMaxError({ base_resp: base }: JsonObject): JsonObject | undefined {
+  if (!isObject(base) || typeof base.status_code !== 'number' || base.status_code === 0) return undefined;
+  const { status_code: code, status_msg: message } = base;
+  if (miniMaxRefusals.includes(code)) return { message, code: 'content_policy_violation' };
+  return { message, code: miniMaxStatuses[code] ?? 500 };
+}
 
 /** OpenRouter hands on what the vendor behind it said as text, and the reasons of a moderation as a list. */
 function withUpstream(said: VendorError, { raw, reasons, provider_name: name }: JsonObject): VendorError {

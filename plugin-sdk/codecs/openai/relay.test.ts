@@ -172,6 +172,25 @@ describe('an error that a reply carries though it began well', () => {
     expect(() => readChatEvents()({ event: '', data: body })).toThrow(expect.objectContaining({ code }));
   });
 
+  it.each([
+    [1002, 'ERR_PROVIDER_RATE_LIMIT'],
+    [1004, 'ERR_PROVIDER_AUTHENTICATION'],
+    [1008, 'ERR_PROVIDER_QUOTA'],
+    [1027, 'ERR_PROVIDER_CONTENT_POLICY'],
+    [2013, 'ERR_PROVIDER_BAD_REQUEST'],
+    [1000, 'ERR_PROVIDER_INTERNAL'],
+  ])('in `base_resp`, by the code %s, fails a reply without choices', (status, code) => {
+    const body = { id: '1', choices: null, base_resp: { status_code: status, status_msg: 'why' } };
+    const expected = expect.objectContaining({ code, message: 'why' });
+    expect(() => new OpenAiRelay(context).whole(bytes(JSON.stringify(body)))).toThrow(expected);
+    expect(() => readChatReply(body)).toThrow(expected);
+  });
+
+  it('is none in a `base_resp` of success', () => {
+    const body = { choices: [{ message: { content: 'a' } }], base_resp: { status_code: 0, status_msg: '' } };
+    expect(readChatReply(body)).toMatchObject({ text: 'a' });
+  });
+
   it('is none where the member says nothing', () => {
     const text = `data: {"object":"chat.completion.chunk","error":null,"choices":[{"error":null,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;
     expect(run([bytes(text)]).text).toBe(text);

@@ -11,7 +11,7 @@ import type { Relay, RelayContext } from '../../contract/wire.ts';
 import { malformed } from '../failures.ts';
 import { EventLines, EventSplitter, maxEventBytes } from '../sse-split.ts';
 import { isObject, parseJson } from '../values.ts';
-import { innerFailure } from './failure.ts';
+import { carriesError, innerFailure } from './failure.ts';
 import { ReplyScan } from './scan.ts';
 import { readUsage } from './usage.ts';
 
@@ -79,7 +79,7 @@ export class OpenAiRelay implements Relay {
     if (!scan.scan(bytes, 0, bytes.length))
       throw malformed(bytes.toString('utf8', 0, 300), `a JSON object with ${this.#entries}`);
     if (scan.errorEnd > 0) throw innerFailure(parseJson(bytes.toString()));
-    if (scan.entries < 0) throw malformed(bytes.toString('utf8', 0, 300), `a JSON object with ${this.#entries}`);
+    if (scan.entries < 0) throw missingEntries(bytes, this.#entries);
     this.#note(bytes);
     this.#isWhole = true;
     return this.#isKept(bytes) ? body : Buffer.concat(this.#edited(bytes, 0, bytes.length));
@@ -246,6 +246,13 @@ export class OpenAiRelay implements Relay {
     for (let at = 0; at < text.length; at++) if (text[at] === 10 || text[at] === 13) text[at] = 0x20;
     return Buffer.concat([text, blankLine]);
   }
+}
+
+/** A reply without entries may say why, in a member that no other reply is searched for. */
+function missingEntries(bytes: Buffer, entries: EntriesName): RutterError {
+  const body = parseJson(bytes.toString());
+  if (isObject(body) && carriesError(body)) return innerFailure(body);
+  return malformed(bytes.toString('utf8', 0, 300), `a JSON object with ${entries}`);
 }
 
 function isDone(data: Buffer, from: number, to: number): boolean {
