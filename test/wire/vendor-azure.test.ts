@@ -207,6 +207,37 @@ describe('Azure is told who calls', () => {
     expect(form.get('client_assertion')).toBe('signed.by.kubernetes');
   });
 
+  it('by the identity of the machine, asked for where the platform says, and renewed before it ends', async () => {
+    // A token that is young but nearly over: it serves the request and is replaced behind it.
+    const platform = await startVendor(({ response }) =>
+      sendJson(response, 200, { access_token: `machine-${++issued}`, expires_on: String(Date.now() / 1000 + 3) }),
+    );
+    const machine = await startGateway({
+      env: {
+        IDENTITY_ENDPOINT: `${platform.url}/msi/token`,
+        IDENTITY_HEADER: 'platform-secret',
+        AZURE_API_BASE: vendor.url,
+      },
+      config: { model_list: [{ model_name: 'mine', litellm_params: { model: 'azure/dep' } }], router_settings: once },
+    });
+    try {
+      const used = async () => {
+        await askWhole(openAiClient(machine), 'mine', chat);
+        return vendor.requests.at(-1)!.headers.authorization;
+      };
+      const first = await used();
+      expect(first).toMatch(/^Bearer machine-\d+$/);
+      expect(platform.requests[0]).toMatchObject({
+        path: '/msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fcognitiveservices.azure.com',
+        headers: { 'x-identity-header': 'platform-secret' },
+      });
+      await expect.poll(used, { timeout: 10_000, interval: 200 }).not.toBe(first);
+      expect(machine.output()).not.toContain('platform-secret');
+    } finally {
+      await machine.stop();
+    }
+  });
+
   it('in vain with a wrong secret, which no message repeats', async () => {
     const error = await askWhole(openAiClient(gateway), 'wrong-client', chat).catch((found: unknown) => found);
     expect(error).toBeInstanceOf(OpenAI.AuthenticationError);
