@@ -9,7 +9,7 @@ const longestDecimal = 64;
 const mostDollars = 1_000_000n;
 
 /** Digits behind the point of a yocto-dollar: every double from 1e-8 on has no more, so no price is rounded. */
-export const yoctoDigits = 24;
+const yoctoDigits = 24;
 
 /** Dollars as integer yocto-dollars (1e-24 USD), rounded half up where they are finer; undefined when the text is no price. */
 export function yoctoDollars(text: string): bigint | undefined {

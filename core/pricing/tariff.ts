@@ -105,9 +105,9 @@ export class Tariff {
   /** As they are said, without stand-ins, to the pico-dollar: for comparing. */
   get prices(): Prices {
     const prices: Record<string, bigint> = {};
-    const said = this.#tiers[0] ? [...this.#tiers[0].prices, ...this.#prices] : this.#prices;
+    const said = byBucket(this.#tiers[0] ? [...this.#tiers[0].prices, ...this.#prices] : this.#prices);
     for (const bucket of buckets) {
-      const yocto = lookUp(said, { bucket, tier: undefined, above: 0, isReached: (above) => above === 0 });
+      const yocto = lookUp(said.get(bucket), undefined, 0);
       if (yocto !== undefined && !(bucket in searchNames)) prices[bucket] = (yocto + 500_000_000_000n) / 10n ** 12n;
     }
     return prices;
@@ -219,12 +219,15 @@ function readFactors(row: ModelRow): Map<string, bigint> {
   return factors;
 }
 
+type ByBucket = ReadonlyMap<Bucket, readonly Price[]>;
+const byBucket = (prices: readonly Price[]): ByBucket => Map.groupBy(prices, ({ bucket }) => bucket);
+
 function ratesOf(prices: readonly Price[], tier: ServiceTier | undefined, above: number): Rates {
-  const isReached = (threshold: number) => threshold <= above;
+  const grouped = byBucket(prices);
   const rates: Record<string, bigint> = Object.create(null);
   for (const bucket of buckets) {
     for (const source of [bucket, ...(standIns[bucket] ?? [])]) {
-      const found = lookUp(prices, { bucket: source, tier, above, isReached });
+      const found = lookUp(grouped.get(source), tier, above);
       if (found === undefined) continue;
       rates[bucket] = found;
       break;
@@ -233,19 +236,15 @@ function ratesOf(prices: readonly Price[], tier: ServiceTier | undefined, above:
   return rates;
 }
 
-interface Wanted {
-  readonly bucket: Bucket;
-  readonly tier: ServiceTier | undefined;
-  readonly above: number;
-  isReached(threshold: number): boolean;
-}
-
 /** The price of the longest prompt that is reached, at the tier or else the standard; of several names the first. */
-function lookUp(prices: readonly Price[], { bucket, tier, isReached }: Wanted): bigint | undefined {
+function lookUp(
+  prices: readonly Price[] | undefined,
+  tier: ServiceTier | undefined,
+  above: number,
+): bigint | undefined {
   let best: Price | undefined;
-  for (const price of prices) {
-    if (price.bucket !== bucket || !isReached(price.above)) continue;
-    if (price.tier !== undefined && price.tier !== tier) continue;
+  for (const price of prices ?? []) {
+    if (price.above > above || (price.tier !== undefined && price.tier !== tier)) continue;
     if (best === undefined || isBefore(price, best)) best = price;
   }
   return best?.value;

@@ -66,6 +66,6 @@ const families: readonly (readonly [RegExp, string])[] = [
 ];
 const familyOf = (provider: string) => families.find(([pattern]) => pattern.test(provider))?.[1] ?? provider;
 
-/** Whether a row's `litellm_provider` is who a deployment calls. */
+/** Whether a row's `litellm_provider` is who a deployment calls; one that says nobody's is everybody's. */
 export const isSameProvider = (row: unknown, provider: string): boolean =>
-  typeof row === 'string' && familyOf(row) === familyOf(provider);
+  row === undefined || (typeof row === 'string' && familyOf(row) === familyOf(provider));

@@ -53,7 +53,8 @@ describe('Claude by InvokeModel', () => {
     expect(bodyOf()).toEqual({
       anthropic_version: 'bedrock-2023-05-31',
       anthropic_beta: ['interleaved-thinking-2025-05-14'],
-      max_tokens: 4096,
+      // The most that the model is known to reply with.
+      max_tokens: 64_000,
       system: [{ type: 'text', text: 'Be brief.' }],
       messages: [{ role: 'user', content: [{ type: 'text', text: 'Ahoy' }] }],
     });
