@@ -30,6 +30,7 @@ import { type Held, holdToSchema, type Rung } from '../structured/ladder.ts';
 import { deploymentFor, unwantedPaths, withoutNeutral, withoutPaths } from './parameters.ts';
 import { timers } from './timers.ts';
 import type { Decoded, TransferPlan } from './transfer-plan.ts';
+import { withWholeCalls } from './whole-calls.ts';
 
 /** What goes to the vendor, and how what comes back is read. */
 export interface Prepared {
@@ -186,7 +187,7 @@ function written(
   const { deployment } = to;
   const { stream, messages } = wanted;
   const held = holdToSchema(wanted, { ...holding(to), codec });
-  const request = held?.request ?? wanted;
+  const request = withWholeCalls(held?.request ?? wanted, call.body);
   const context: CodecContext = { deployment, stream, request };
   const upstream = codec.request({ ...request, deployment });
   const sent = common(call, to, upstream);

@@ -98,6 +98,49 @@ describe('the request', () => {
     ]);
   });
 
+  it('carries what is large as it is: an image, a document, arguments, words', async () => {
+    const large = pixel.slice(0, 80) + 'A'.repeat(300_000);
+    const words = ` ${'ñ🧭 '.repeat(40_000)}`;
+    await ask('claude', {
+      tools: [weather],
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'image_url', image_url: { url: `data:image/png;base64,${large}` } },
+            { type: 'file', file: { filename: 'a.pdf', file_data: `data:application/pdf;base64,JVBERi0${large}` } },
+            { type: 'text', text: words },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [
+            {
+              id: 'c',
+              type: 'function',
+              function: { name: 'get_weather', arguments: JSON.stringify({ place: words }) },
+            },
+          ],
+        },
+        { role: 'tool', tool_call_id: 'c', content: words },
+      ],
+    });
+    expect(bodyOf().messages).toEqual([
+      {
+        role: 'user',
+        content: [
+          { image: { format: 'png', source: { bytes: large } } },
+          { document: { format: 'pdf', name: 'a', source: { bytes: `JVBERi0${large}` } } },
+          { text: words },
+        ],
+      },
+      { role: 'assistant', content: [{ toolUse: { toolUseId: 'c', name: 'get_weather', input: { place: words } } }] },
+      { role: 'user', content: [{ toolResult: { toolUseId: 'c', content: [{ text: words }] } }] },
+    ]);
+    expect(await signerOf(last(), issued)).toMatchObject({ key: issued.accessKeyId });
+  });
+
   it('has images by address downloaded, and refuses what is none of the four formats', async () => {
     const images = await startVendor(({ request, response }) =>
       request.path === '/a.png'
