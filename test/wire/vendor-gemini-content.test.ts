@@ -295,3 +295,41 @@ it('takes Google’s own tools and names of allowed functions', async () => {
   await ask([user('?')], { tools: [weather], tool_choice: { type: 'function', function: { name: 'get_weather' } } });
   expect(chosen()).toEqual({ functionCallingConfig: { mode: 'ANY', allowed_function_names: ['get_weather'] } });
 });
+
+describe('a schema', () => {
+  const schema = { type: 'object', properties: { degrees: { type: 'integer' } }, required: ['degrees'] };
+  const format = { response_format: { type: 'json_schema', json_schema: { name: 'a', schema } } };
+  const answering = (...parts: object[]) => {
+    candidates = [{ content: { parts }, finishReason: 'STOP' }];
+  };
+
+  it('is a parameter of the vendor’s own', async () => {
+    answering({ text: '{"degrees":4}' });
+    for (const model of ['gemini-3-flash', 'gemini-2.5-flash']) {
+      expect((await ask([user('?')], format, model)).choices[0]?.message.content).toBe('{"degrees":4}');
+      expect(vendor.requests.at(-1)?.json?.generationConfig).toEqual({
+        response_mime_type: 'application/json',
+        response_json_schema: schema,
+      });
+    }
+  });
+
+  it('is that of a tool where functions stand beside it, before Gemini 3', async () => {
+    answering({ functionCall: { name: 'json_tool_call', args: { degrees: 4 } } });
+    const reply = await ask([user('?')], { ...format, tools: [weather] }, 'gemini-2.5-flash');
+    expect(reply.choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: '{"degrees":4}' } });
+    const { generationConfig, tools, toolConfig } = vendor.requests.at(-1)!.json!;
+    expect(generationConfig).toBeUndefined();
+    expect(toolConfig).toEqual({ functionCallingConfig: { mode: 'ANY' } });
+    expect(JSON.stringify(tools)).toContain('"json_tool_call"');
+  });
+
+  it('is told in words to Gemma, by the user’s mouth', async () => {
+    answering({ text: '```json\n{"degrees":4}\n```' });
+    const reply = await ask([user('How warm?')], format, 'gemma-3-27b-it');
+    expect(reply.choices[0]?.message.content).toBe('{"degrees":4}');
+    const { generationConfig, systemInstruction } = spelled(vendor.requests.at(-1)?.json);
+    expect([generationConfig, systemInstruction]).toEqual([undefined, undefined]);
+    expect(JSON.stringify(sent())).toContain('It has to fit this JSON Schema');
+  });
+});

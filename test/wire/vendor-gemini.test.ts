@@ -268,7 +268,6 @@ describe('parameters', () => {
   it.each([
     ['parallel_tool_calls', { tools: [weather, clock], parallel_tool_calls: false }],
     ['web_search_options', { tools: [weather], web_search_options: {} }],
-    ['response_format', { tools: [weather], response_format: { type: 'json_object' } }],
     ['logit_bias', { logit_bias: { 5: 1 } }],
   ])('refuses %s that the model cannot do, and leaves it out where the deployment says so', async (param, change) => {
     await expect(ask('gemini-2.5-flash', change as Partial<Chat>)).rejects.toMatchObject({ status: 400, param });

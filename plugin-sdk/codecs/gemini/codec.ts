@@ -1,5 +1,6 @@
 /** Codec for Gemini's generateContent, as the Gemini API and Vertex AI serve it. */
 import type { ChatCodec } from '../../contract/wire.ts';
+import { structuredBy } from './generation.ts';
 import { readsAddress } from './parts.ts';
 import { readReply } from './reply.ts';
 import { type GeminiCodecOptions, writeRequest } from './request.ts';
@@ -16,6 +17,6 @@ export function geminiCodec(options: GeminiCodecOptions): ChatCodec {
     imagesAreFiles: true,
     readsAddress: (address, deployment) =>
       readsAddress(address) || options.readsAddress?.(address, deployment) === true,
-    structured: () => 'native',
+    structured: (deployment, request) => structuredBy(options.model?.(deployment) ?? deployment.model, request),
   };
 }

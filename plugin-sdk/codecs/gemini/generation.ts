@@ -3,7 +3,7 @@ import type { ChatRequest } from '../../contract/chat.ts';
 import type { Drops } from '../drops.ts';
 import { unsupported } from '../failures.ts';
 import { defined, isArray, isFilled, isObject, type JsonObject } from '../values.ts';
-import { modelVersion } from './names.ts';
+import { isEarlyGemma, modelVersion } from './names.ts';
 import { geminiSchema } from './schema.ts';
 import { writeThinking } from './thinking.ts';
 
@@ -75,18 +75,25 @@ function writeLogprobs({ logprobs, topLogprobs = 0 }: ChatRequest): JsonObject {
   return { responseLogprobs: true, ...(topLogprobs > 0 && { logprobs: topLogprobs }) };
 }
 
-function writeFormat({ responseFormat, tools = [] }: ChatRequest, model: string, drops: Drops): JsonObject {
+function writeFormat({ responseFormat }: ChatRequest, model: string, { dropped }: Drops): JsonObject {
   if (responseFormat === undefined || responseFormat.type === 'text') return {};
-  const version = modelVersion(model);
-  if (version !== undefined && version < 300 && tools.some((tool) => !('origin' in tool))) {
-    drops.drop('response_format', `${model} gives no JSON while it has functions.`);
+  if (isEarlyGemma(model)) {
+    // They have no JSON mode; what the kernel tells them in words has to do.
+    dropped.push('response_format');
     return {};
   }
   const mime = { response_mime_type: 'application/json' };
   if (responseFormat.type === 'json' || !isObject(responseFormat.schema)) return mime;
-  if (version !== undefined && version < 200) return { ...mime, response_schema: geminiSchema(responseFormat.schema) };
+  if ((modelVersion(model) ?? 200) < 200) return { ...mime, response_schema: geminiSchema(responseFormat.schema) };
   const { $schema: _, ...schema } = responseFormat.schema;
   return { ...mime, response_json_schema: schema };
+}
+
+/** Before Gemini 3 a model with functions gives no JSON but in a call, and the first Gemma models only what they are told to. */
+export function structuredBy(model: string, { tools = [] }: ChatRequest): 'native' | 'tool' | 'json' {
+  if (isEarlyGemma(model)) return 'json';
+  const version = modelVersion(model);
+  return version !== undefined && version < 300 && tools.some((tool) => !('origin' in tool)) ? 'tool' : 'native';
 }
 
 /** OpenAI's `modalities` and `audio`; https://ai.google.dev/gemini-api/docs/speech-generation */

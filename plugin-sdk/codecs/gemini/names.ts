@@ -34,3 +34,6 @@ export function modelVersion(model: string): number | undefined {
   const found = versioned.exec(model);
   return found === null ? undefined : Number(found[1]) * 100 + Number(found[2] ?? 0);
 }
+
+/** Gemma before its fourth version: without system prompts, functions and JSON. */
+export const isEarlyGemma = (model: string): boolean => /^gemma-(?:[123]\b|3n)/.test(model);

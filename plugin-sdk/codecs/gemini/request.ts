@@ -9,6 +9,7 @@ import { asksForNothing, type Drops, dropsFor, openAiHints } from '../drops.ts';
 import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
 import { writeContents, writeSystem } from './contents.ts';
 import { generationFields, writeGeneration } from './generation.ts';
+import { isEarlyGemma } from './names.ts';
 import { writeTools } from './tools.ts';
 
 export type GeminiMethod = 'generateContent' | 'streamGenerateContent';
@@ -92,7 +93,7 @@ function withReadFormat(request: ChatRequest): ChatRequest {
 
 /** The first Gemma models know no system prompt: the user says it. */
 function withoutSystem(messages: ChatRequest['messages'], model: string): ChatRequest['messages'] {
-  if (!/^gemma-(?:[123]\b|3n)/.test(model)) return messages;
+  if (!isEarlyGemma(model)) return messages;
   return messages.map((message) =>
     message.role === 'system' || message.role === 'developer' ? { ...message, role: 'user' } : message,
   );
