@@ -145,7 +145,14 @@ export class Kernel {
     const configuration = await references.ofDeployments(parts.configuration);
     await (parts.service('store') as Store | undefined)?.migrate('kernel', ledgerMigrations);
     const book = parts.service('prices') as PriceBook | undefined;
-    const path = new RequestPath({ number, configuration, instances, services: this.#services, book });
+    const path = new RequestPath({
+      number,
+      configuration,
+      instances,
+      services: this.#services,
+      hold: parts.hold,
+      book,
+    });
     const mounted = [
       ...this.#kernelRoutes().map((route) => ({ route, owner: 'kernel' })),
       ...instances.flatMap(({ name, value }) => (value.routes ?? []).map((route) => ({ route, owner: name }))),

@@ -38,6 +38,13 @@ function charged(call: ModelCall, group: Group, choosing: Choosing, target: Targ
     : withinLimits(call, group, choosing, { target, charging });
 }
 
+/** One more call of the same deployment within the same try is charged as any other. */
+export async function chargedAgain(call: ModelCall, target: Target): Promise<Charge | undefined> {
+  const answer = await charge(call, target);
+  if (answer === undefined || answer instanceof Charge) return answer;
+  throw allRefused(call.group, [answer]);
+}
+
 /** Goes on to the next best while the limits of whoever is chosen refuse. */
 async function withinLimits(
   call: ModelCall,

@@ -5,8 +5,8 @@
 import { RutterError } from '@rutter/plugin-sdk';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
-import { estimatedTokens } from '../pricing/usage.ts';
 import { mayBring, refuseBrought } from './brought.ts';
+import { isSpent, passesChecks } from './pre-call-checks.ts';
 
 const minuteMs = 60_000;
 
@@ -43,7 +43,7 @@ export function eligible(
   let left: readonly Target[] = healthy.filter(
     (target) => hasRoom(call, target) && (aboveOrder === undefined || orderOf(target) > aboveOrder),
   );
-  if (enablePreCallChecks) left = withinLimits(call, group, left);
+  if (enablePreCallChecks) left = passesChecks(call, group, left);
   if (enableTagFiltering) left = byTags(call, group, left);
   for (const { instance, value } of filters) {
     try {
@@ -74,25 +74,6 @@ function passedChecks(call: ModelCall, targets: readonly Target[]): readonly Tar
 function hasRoom(call: ModelCall, target: Target): boolean {
   const most = target.settings.maxParallelRequests ?? call.path.configuration.router.defaultMaxParallelRequests;
   return most === undefined || target.live.inFlight < most;
-}
-
-/** Opt-in pre-call checks. When they leave nobody, a used-up minute is the reason ahead of a prompt that is too long. */
-function withinLimits(call: ModelCall, group: Group, targets: readonly Target[]): readonly Target[] {
-  const withRequests = targets.filter((target) => !isSpent(target));
-  const left = withRequests.filter((target) => !isTooLong(call, target));
-  if (left.length > 0 || targets.length === 0 || withRequests.length < targets.length) return left;
-  const most = Math.max(...targets.map(({ deployment }) => Number(deployment.info.max_input_tokens)));
-  throw new RutterError(
-    'ERR_PROVIDER_CONTEXT_WINDOW',
-    `The prompt of about ${estimatedTokens(call.text().length)} tokens exceeds the context window of every deployment of ${group.name}; the longest takes ${most}.`,
-  );
-}
-
-const isSpent = ({ deployment: { rpm }, live }: Target) => rpm !== undefined && live.requestsThisMinute >= rpm;
-
-function isTooLong(call: ModelCall, { deployment }: Target): boolean {
-  const most = deployment.info.max_input_tokens;
-  return typeof most === 'number' && estimatedTokens(call.text().length) > most;
 }
 
 /** Deployments without an order come after all that have one. */

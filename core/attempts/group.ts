@@ -7,13 +7,15 @@ import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { wholeReply } from '../pipeline/results.ts';
 import type { Served } from '../pipeline/served.ts';
+import { shadow } from '../pipeline/shadow.ts';
 import { estimatedTokens, totalTokens } from '../pricing/usage.ts';
 import { mendingMessages } from '../structured/ladder.ts';
 import type { SchemaFault } from '../structured/schema-check.ts';
 import type { Charge } from './charges.ts';
-import { chosen } from './choose.ts';
+import { chargedAgain, chosen } from './choose.ts';
 import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
 import { errorClass } from './errors.ts';
+import { groupFailure, isOnPurpose, mayStandIn, standIn } from './on-purpose.ts';
 import { credentials, startTransfer } from './start.ts';
 import type { Transfer } from './transfer.ts';
 import { pause, waitBefore } from './wait.ts';
@@ -32,6 +34,8 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
   retryBudget.firstTry();
   call.group = group.name;
   call.facts.group = group.name;
+  const failure = call.fallbacks === 0 ? groupFailure(call, group.name) : undefined;
+  if (failure) throw failure;
   let last: RutterError | undefined;
   // Set once the lower orders have had all the tries they may have.
   let aboveOrder: number | undefined;
@@ -49,8 +53,9 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
     const { target, charge } = choice instanceof Promise ? await choice.catch(orLast(last)) : choice;
     call.maxRetries =
       target.settings.numRetries ?? call.controls.numRetries ?? call.path.configuration.router.numRetries;
+    if (target.settings.silentModel !== undefined) shadow(call, target.settings.silentModel, callGroup);
     try {
-      return await tryTarget(call, target, { change: options.change, charge });
+      return await tryTarget(call, target, { change: options.change, charge, count });
     } catch (thrown) {
       const error = RutterError.from(thrown);
       last = error;
@@ -135,6 +140,8 @@ function policyRetries(call: ModelCall, group: Group, error: RutterError): numbe
 interface Try {
   readonly change: Partial<ChatRequest> | undefined;
   readonly charge: Charge | undefined;
+  /** Tries of the group before this one. */
+  readonly count: number;
   /** The second try of one deployment, with another credential than was refused. */
   readonly isRenewed?: boolean;
   /** The round to mend a reply that did not fit its schema. */
@@ -144,24 +151,22 @@ interface Try {
 async function tryTarget(
   call: ModelCall,
   target: Target,
-  { change, charge, isRenewed = false, isMended = false }: Try,
+  { change, charge, count, isRenewed = false, isMended = false }: Try,
 ): Promise<Served> {
-  const { hooks, cooldowns } = call.path;
+  const { cooldowns } = call.path;
   // In the tick of the decision: the next request must see this one.
   target.live.began();
   const attempt = beginAttempt(call, target);
   let transfer: Transfer | undefined;
   let mending: Partial<ChatRequest> | undefined;
   try {
-    if (hooks.call.isUsed()) {
-      const stood = await hooks.call.promise(call, target);
-      if (stood) {
-        attempt.endedMs = call.elapsed();
-        target.live.ended();
-        charge?.settle(undefined, false);
-        call.servedBy = target;
-        return stood;
-      }
+    const stood = mayStandIn(call, target) ? await standIn(call, target, count) : undefined;
+    if (stood) {
+      attempt.endedMs = call.elapsed();
+      target.live.ended();
+      charge?.settle(undefined, false);
+      call.servedBy = target;
+      return stood;
     }
     const starting = startTransfer(call, target, change);
     const started = starting instanceof Promise ? await starting : starting;
@@ -202,15 +207,16 @@ async function tryTarget(
       !call.form?.isStarted
     ) {
       call.retries++;
-      return tryTarget(call, target, { change, charge, isMended, isRenewed: true });
+      return tryTarget(call, target, { change, charge, count, isMended, isRenewed: true });
     }
     charge?.settle(undefined, transfer !== undefined);
     // One that broke off later has told its own failure.
-    if (!call.facts.aborted && !transfer?.hasBegun && !isOfCaller(call))
+    if (!call.facts.aborted && !transfer?.hasBegun && !isOfCaller(call) && !isOnPurpose(error))
       cooldowns.failed(target, error, call.path.models.sizeOf(target.deployment.group));
     throw error;
   }
-  return tryTarget(call, target, { change: mending, charge: undefined, isRenewed, isMended: true });
+  const again = await chargedAgain(call, target);
+  return tryTarget(call, target, { change: mending, charge: again, count, isRenewed, isMended: true });
 }
 
 const unfit = ({ summary }: SchemaFault) =>

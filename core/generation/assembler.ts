@@ -11,7 +11,7 @@ import { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
-import type { PluginInstance } from '../plugins/types.ts';
+import type { Lease, PluginInstance } from '../plugins/types.ts';
 import { Attempt, type Quarantine } from './attempt.ts';
 import { Generation } from './generation.ts';
 import type { InstanceTable } from './instance-table.ts';
@@ -27,6 +27,8 @@ export interface BuildParts {
   /** In order of the hooks. */
   readonly instances: readonly PluginInstance[];
   readonly container: DependencyContainer;
+  /** Keeps the generation that is made of these; not before it is there. */
+  hold(): Lease;
   /** A service of an instance or of the kernel; undefined for none. */
   service(name: string): unknown;
 }
@@ -114,11 +116,18 @@ export class Assembler<P> {
     const { configuration, identity, leftOut, held } = attempt;
     const instances = attempt.views();
     const container = createChild(root, configuration, instances);
-    const parts: BuildParts = { number, configuration, instances, container, service: (name) => attempt.service(name) };
+    const parts: BuildParts = {
+      number,
+      configuration,
+      instances,
+      container,
+      hold: () => generation.lease(),
+      service: (name) => attempt.service(name),
+    };
     const late = `The request path of generation ${number} took longer to compile`;
     const path = await within(() => build(parts), { clock: kernel.clock, ms: deadlines.setupMs, late });
     const end = () => table.release(held);
-    const generation = new Generation<P>({
+    const generation: Generation<P> = new Generation<P>({
       number,
       configuration,
       instances,

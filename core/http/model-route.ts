@@ -9,7 +9,6 @@ import type { RequestPath } from '../pipeline/path.ts';
 import { serve } from '../pipeline/serve.ts';
 import type { Served } from '../pipeline/served.ts';
 import { settle } from '../pipeline/settle.ts';
-import { silentCopy } from '../pipeline/silent-copy.ts';
 import { checkCoding, checkJsonType } from './body-type.ts';
 import { applyRules } from './call-rules.ts';
 import { ClientStream } from './client-stream.ts';
@@ -127,7 +126,6 @@ class CallRun {
   readonly #stream: ClientStream | undefined;
   #served: Served | undefined;
   #onClosed: (() => void) | undefined;
-  #copying: Promise<void> | undefined;
 
   constructor(call: ModelCall, response: ServerResponse) {
     this.#call = call;
@@ -158,7 +156,6 @@ class CallRun {
       const served = await serve(call, resolve(call));
       this.#served = served;
       if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
-      this.#copying = silentCopy(call, served);
       const sending = stream ? sendStream(call, served, stream) : sendWhole(call, served, response);
       return sending instanceof Promise ? await sending : sending;
     } catch (error) {
@@ -174,9 +171,7 @@ class CallRun {
     clearTimeout(call.loop?.timer);
     this.#stream?.close();
     const closing = call.form ? call.form.close().then(() => this.#closed()) : this.#closed();
-    // The copy runs on this request's lease; the client has its answer.
-    const waiting = this.#copying ? Promise.all([closing, this.#copying]) : closing;
-    if (waiting) return waiting.then(() => this.#end());
+    if (closing) return closing.then(() => this.#end());
     this.#end();
     return undefined;
   }

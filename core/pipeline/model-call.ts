@@ -99,6 +99,11 @@ export class ModelCall extends Rostered implements Call {
   loop: LoopBudget | undefined;
   /** Everything has been sent: no loop may begin anything more. */
   isOver = false;
+  /** A copy for comparison, which nobody waits for; and whether one of this call has been sent. */
+  isShadow = false;
+  hasShadow = false;
+  /** Answered with a text written down in place of a call. */
+  isMocked = false;
   /** Of the reply that is being sent. */
   vendorHeaders: Readonly<Record<string, string>> = {};
   /** Checks that run beside the call; the reply waits for them. */
@@ -149,6 +154,11 @@ export class ModelCall extends Rostered implements Call {
     this.#change = { ...this.#change, ...change };
     this.#chat = undefined;
     this.#text = undefined;
+  }
+
+  /** Takes over what guards have changed in another call of the same body. */
+  inherit(other: ModelCall): void {
+    if (other.#change) this.amend(other.#change);
   }
 
   get isAmended(): boolean {

@@ -25,7 +25,7 @@ import type { Watchdog } from '../attempts/watchdog.ts';
 import type { Configuration } from '../config/types.ts';
 import type { LiveRegistry } from '../live/registry.ts';
 import { Roster, type Rostered } from '../live/roster.ts';
-import type { PluginInstance } from '../plugins/types.ts';
+import type { Lease, PluginInstance } from '../plugins/types.ts';
 import type { Authenticator } from '../upstream/auth/authenticator.ts';
 import type { Upstream } from '../upstream/exchange.ts';
 import { type FeatureDefinitions, featureValues } from './features.ts';
@@ -65,6 +65,8 @@ export interface PathParts {
   readonly instances: readonly PluginInstance[];
   readonly services: PathServices;
   readonly book?: PriceBook | undefined;
+  /** Keeps the generation for work that outlives the request it belongs to. */
+  hold(): Lease;
 }
 
 /** An instance with the part of it that matters here. */
@@ -97,6 +99,9 @@ export class RequestPath {
   readonly store: Store | undefined;
   readonly state: State | undefined;
   readonly embedder: Held<Embedder> | undefined;
+  /** Copies of requests under way, see shadow.ts. */
+  shadows = 0;
+  readonly hold: () => Lease;
   /** What runs on this path now, to be told when its generation must end. */
   readonly active = new Roster<Running>();
   readonly #strategies: readonly PluginInstance<'strategy'>[];
@@ -107,6 +112,7 @@ export class RequestPath {
     this.configuration = parts.configuration;
     this.instances = parts.instances;
     this.services = parts.services;
+    this.hold = parts.hold;
     const { instances } = parts;
     this.models = new ModelTable({
       configuration: parts.configuration,

@@ -47,7 +47,7 @@ export function settle(call: ModelCall, end: Ending): Outcome {
     path.services.onFault(path.instances.find(({ manifest }) => manifest.kind === 'state') as never, error),
   );
   if (path.hooks.settled.isUsed()) path.hooks.settled.call(outcome);
-  if (end.cacheable && !call.cacheHit) writeCaches(call, end.cacheable);
+  if (end.cacheable && !call.cacheHit && !call.isMocked) writeCaches(call, end.cacheable);
   return outcome;
 }
 

@@ -21,7 +21,6 @@ export const secretManagers = ownedBy('secret managers');
 export const search = ownedBy('search tools');
 export const queue = ownedBy('the queue of requests');
 export const dashboard = ownedBy('the dashboard');
-export const strategies = ownedBy('routing strategies');
 export const sharedState = ownedBy('a shared state server');
 export const prices = ownedBy('the price table');
 export const translation = ownedBy('translation');

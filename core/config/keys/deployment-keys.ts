@@ -130,7 +130,7 @@ export const parametersBlock: KeyBlock = {
     modify_params: kept('boolean', 'Mend requests that the vendor would refuse.'),
     additional_drop_params: kept('texts', 'Parameters always left out.'),
     allowed_openai_params: kept('texts', 'Parameters passed on although the vendor is not known to support them.'),
-    mock_response: kept('any', 'Text answered in place of a call.'),
+    mock_response: honoured('any', 'Text answered in place of a call.'),
     model_id: kept('text', "What is called in the model's place, such as an ARN; `model` then says what it can do."),
     base_model: kept('text', 'Model behind the name of a deployment, where `model_info` does not say it.'),
     region_name: kept('text', 'Region of the vendor.'),
@@ -146,7 +146,7 @@ export const parametersBlock: KeyBlock = {
       'Name of an entry of `credential_list`, whose values stand for what is not said here.',
     ),
     use_in_pass_through: passThrough('boolean', 'Lend its credential to pass-through routes.'),
-    silent_model: honoured('text', 'Group that gets a copy of each chat; its reply is recorded and dropped.'),
+    silent_model: honoured('text', 'Group that gets a copy of each request; nobody waits for its answer.'),
     configurable_clientside_auth_params: honoured(
       'client-parameters',
       'What a caller may bring along: `api_key`, `api_base`, `api_version`, `organization`, each alone or with a regular expression.',

@@ -1,5 +1,5 @@
 /** Keys of `router_settings`. */
-import { caches, files, queue, sharedState, strategies } from './capabilities.ts';
+import { caches, files, queue, sharedState } from './capabilities.ts';
 import { honoured, type Key, type KeyBlock, kept } from './key.ts';
 
 export const errorClasses = [
@@ -78,7 +78,10 @@ export const routerBlock: KeyBlock = {
       'Leave out deployments that failed the last background health check, while others of the group passed.',
       { default: 'false' },
     ),
-    routing_groups: strategies('list', 'Strategies, by group.'),
+    routing_groups: kept(
+      'list',
+      'Strategies of some model groups: `{group_name: quick, models: [chat], routing_strategy: latency-based-routing, routing_strategy_args: {ttl: 60}}`.',
+    ),
     redis_host: sharedState('text', 'Server of shared counters.'),
     redis_port: sharedState('any', 'Its port.'),
     redis_password: sharedState('secret', 'Its password.'),

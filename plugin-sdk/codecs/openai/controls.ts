@@ -25,6 +25,7 @@ export const gatewayFields: readonly string[] = [
   'mock_testing_content_policy_fallbacks',
   'mock_testing_rate_limit_error',
   'mock_timeout',
+  'allowed_model_region',
   'disable_fallbacks',
   'drop_params',
   'additional_drop_params',
