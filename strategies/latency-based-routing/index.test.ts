@@ -29,7 +29,7 @@ interface Seen {
   readonly error?: 'ERR_PROVIDER_TIMEOUT' | 'ERR_PROVIDER_INTERNAL';
 }
 
-function see(strategy: Strategy, id: string, { ms, output = 10, firstTokenMs, error }: Seen, times = 1): void {
+function see(strategy: Strategy, id: string, { ms, output = 10, firstTokenMs, error }: Seen, times = 3): void {
   const attempt = {
     deployment: id,
     provider: 'p',
@@ -99,7 +99,7 @@ test('spreads over all when it has measured nobody', () => {
 test('replaces the oldest sample when its list is full', () => {
   const strategy = setUp({ max_latency_list_size: 3 });
   see(strategy, 'a', { ms: 10 }, 3);
-  see(strategy, 'b', { ms: 500 }, 1);
+  see(strategy, 'b', { ms: 500 });
   expect(order(strategy, [one('a'), one('b')])[0]).toBe('a');
   see(strategy, 'a', { ms: 1000 }, 2);
   expect(order(strategy, [one('a'), one('b')])[0]).toBe('b');
@@ -122,13 +122,13 @@ test('lets old samples weigh less, and none after the ttl', async () => {
   expect(order(strategy, [one('a', { inFlight: 1 }), one('b')])[0]).toBe('b');
 });
 
-test('counts a timeout as that wait, and other failures not at all', () => {
+test('counts timeouts as that wait, and other failures not at all', () => {
   const strategy = setUp();
   see(strategy, 'a', { ms: 100 });
   see(strategy, 'b', { ms: 120 });
   see(strategy, 'a', { ms: 1, error: 'ERR_PROVIDER_INTERNAL' }, 5);
   expect(order(strategy, [one('a'), one('b')])[0]).toBe('a');
-  see(strategy, 'a', { ms: 5000, error: 'ERR_PROVIDER_TIMEOUT' });
+  see(strategy, 'a', { ms: 5000, error: 'ERR_PROVIDER_TIMEOUT' }, 2);
   expect(order(strategy, [one('a'), one('b')])[0]).toBe('b');
 });
 
@@ -170,4 +170,15 @@ test('keeps at most so many samples, and passes over times that are none', () =>
   for (const ms of [1, 2, 30, Number.NaN, -1]) measured.add('a', 'whole', { ms, tokens: 1 });
   expect(measured.of('a', 'whole')).toBeCloseTo(16, 6);
   expect(measured.of('a', 'stream')).toBeUndefined();
+});
+
+test('believes nothing before three samples, and leaves one hiccup aside', () => {
+  const strategy = setUp();
+  see(strategy, 'known', { ms: 50 });
+  see(strategy, 'fast', { ms: 900 }, 1);
+  see(strategy, 'fast', { ms: 10 }, 1);
+  expect(order(strategy, [one('known'), one('fast')])[0]).toBe('fast');
+  expect(order(strategy, [one('known'), one('fast', { inFlight: 1 })])[0]).toBe('known');
+  see(strategy, 'fast', { ms: 10 }, 1);
+  expect(order(strategy, [one('known'), one('fast', { inFlight: 1 })])[0]).toBe('fast');
 });

@@ -18,7 +18,7 @@ export interface SpeedOptions {
 }
 
 export interface Speeds {
-  /** Milliseconds for each token, or until the first; undefined while there is no sample that counts. */
+  /** Milliseconds for each token, or until the first; undefined while there are too few samples that count. */
   of(deployment: string, sort: Sort): number | undefined;
   add(deployment: string, sort: Sort, sample: Sample): void;
 }
@@ -54,7 +54,8 @@ export function speeds(host: Pick<Host, 'keep' | 'clock'>, { most, ttlMs, halfLi
   return {
     of(deployment, sort) {
       const ring = rings[sort].get(deployment);
-      return ring === undefined || host.clock.now() - ring.newestMs > ttlMs ? undefined : ring.speed;
+      if (ring === undefined || ring.samples.length < Math.min(least, most)) return undefined;
+      return host.clock.now() - ring.newestMs > ttlMs ? undefined : ring.speed;
     },
     add(deployment, sort, { ms, tokens }) {
       if (!Number.isFinite(ms) || ms < 0) return;
@@ -71,6 +72,9 @@ export function speeds(host: Pick<Host, 'keep' | 'clock'>, { most, ttlMs, halfLi
   };
 }
 
+/** Samples without which nothing is believed; and with which the slowest is left aside, for one hiccup says little. */
+const least = 3;
+
 /** Time over tokens, so that many short replies do not outweigh a long one. */
 function weighed(
   samples: readonly Taken[],
@@ -78,12 +82,15 @@ function weighed(
 ): number {
   let ms = 0;
   let tokens = 0;
-  for (const sample of samples) {
-    const ageMs = atMs - sample.atMs;
-    if (ageMs > ttlMs) continue;
-    const weight = 2 ** (-ageMs / halfLifeMs);
+  const counting = samples.filter((sample) => atMs - sample.atMs <= ttlMs);
+  const slowest = counting.length < least ? undefined : counting.reduce(slower);
+  for (const sample of counting) {
+    if (sample === slowest) continue;
+    const weight = 2 ** ((sample.atMs - atMs) / halfLifeMs);
     ms += weight * sample.ms;
     tokens += weight * sample.tokens;
   }
   return ms / tokens;
 }
+
+const slower = (one: Taken, other: Taken): Taken => (other.ms / other.tokens > one.ms / one.tokens ? other : one);

@@ -25,7 +25,10 @@ const gateway = await startGateway({
 });
 const providers = await startGateway({
   config: {
-    model_list: [openAiDeployment('all', v.provider, priced), openAiDeployment('free', v.unpriced)],
+    model_list: [
+      openAiDeployment('all', v.provider, priced),
+      openAiDeployment('free', v.unpriced, { model: 'openai/in-no-price-table' }),
+    ],
     router_settings: {
       num_retries: 0,
       provider_budget_config: { openai: { budget_limit: 0.01, time_period: '1d' } },

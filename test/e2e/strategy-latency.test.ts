@@ -45,8 +45,8 @@ const burst = (on: typeof gateway, group: string, count: number) =>
 describe('latency-based-routing', () => {
   it('sends nearly all to the fastest, and now and then one to a slower one', async () => {
     takes(v.fast, 40);
-    takes(v.near, 150);
-    takes(v.slow, 300);
+    takes(v.near, 400);
+    takes(v.slow, 600);
     await askOften(gateway, 'speeds', 40);
     const counts = tally(await askOften(gateway, 'speeds', 400));
     // One in fifty explores: of 400, more than 36 would happen once in ten million.
@@ -67,7 +67,7 @@ describe('latency-based-routing', () => {
     v.whole.plays({ delays: { headMs: 300 }, chunks: ['a', 'b'] });
     v.prompt.plays({ delays: { headMs: 10, betweenMs: 150 }, chunks: ['a', 'b', 'c', 'd'] });
     const body = { stream: true };
-    await askOften(gateway, 'streams', 6, { body });
+    await askOften(gateway, 'streams', 12, { body });
     const counts = tally(await askOften(gateway, 'streams', 60, { body }));
     expect(counts.abcd).toBeGreaterThan(40);
   });
