@@ -1,8 +1,8 @@
 /** The price book: the table that ships with this plugin, and over it the map that was loaded. */
-import type { ModelRow, PriceBook } from '@rutter/plugin-sdk';
+import type { PriceBook } from '@rutter/plugin-sdk';
 import type { Rows } from './cost-map.ts';
 import { isSameProvider, spellingsOf, undated } from './names.ts';
-import table from './table.json' with { type: 'json' };
+import { Table } from './table.ts';
 
 export interface Loaded {
   readonly rows: Rows;
@@ -12,14 +12,12 @@ export interface Loaded {
 
 type Found = NonNullable<ReturnType<PriceBook['find']>>;
 
-const models: Readonly<Record<string, ModelRow>> = table.models;
-const sources: Readonly<Record<string, { readonly from: string; readonly date: string }>> = table.sources;
-
 /** Vendors whose prices for long prompts begin at the threshold. */
 const atThreshold: ReadonlySet<string> = new Set(['xai']);
 
 export class Book implements PriceBook {
   version = 1;
+  readonly #table = new Table();
   #loaded: Loaded | undefined;
   /** The latest release of a family that has no row under its own name. */
   #latest = new Map<string, string>();
@@ -56,15 +54,15 @@ export class Book implements PriceBook {
 
   #row(name: string, provider: string | undefined): Found | undefined {
     const loaded = this.#loaded?.rows.get(name);
-    const row = loaded ?? (Object.hasOwn(models, name) ? models[name] : undefined);
+    const row = loaded ?? this.#table.row(name);
     if (!row || (provider !== undefined && !isSameProvider(row.litellm_provider, provider))) return undefined;
-    const { from, date } = sources[String(row.source)] ?? { from: 'the table', date: '' };
+    const { from, date } = this.#table.sources[String(row.source)] ?? { from: 'the table', date: '' };
     return { name, row, source: loaded ? (this.#loaded?.source ?? '') : `${from} (${date})` };
   }
 
   #index(): void {
     this.#latest = new Map();
-    for (const name of [...Object.keys(models), ...(this.#loaded?.rows.keys() ?? [])]) {
+    for (const name of [...this.#table.names, ...(this.#loaded?.rows.keys() ?? [])]) {
       const family = undated(name);
       const last = this.#latest.get(family);
       if (family !== name && (last === undefined || last < name)) this.#latest.set(family, name);
