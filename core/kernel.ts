@@ -58,6 +58,8 @@ export interface KernelOptions {
   readonly firstGeneration?: number;
   /** Runs instances of `shared` plugins elsewhere; see core/cluster. */
   readonly supervise?: KeeperOptions<Compiled>['supervise'];
+  /** Nothing is done of its own accord: no health checks in the background. */
+  readonly isQuiet?: boolean;
   /** Asked for by the admin routes; the kernel's own when absent. */
   reload?(source: string): Promise<ReloadReport>;
 }
@@ -221,7 +223,7 @@ export class Kernel {
     this.#upstream.allow(kernel.allowedAddresses);
     this.#upstream.secure(current.path.security);
     this.#services.authenticator.useVariables(current.configuration.variables);
-    this.#health.watch(current.path.path);
+    if (!this.#options.isQuiet) this.#health.watch(current.path.path);
     this.#services.retryBudget.share = kernel.retryBudget;
     // The drain deadline may end a generation under requests that still run on it.
     current.signal.addEventListener('abort', () => abortAll(current, RutterError.from(current.signal.reason)));

@@ -1,6 +1,6 @@
 /** What a gateway is started with, before any of it runs. */
 import { resolve } from 'node:path';
-import { composeFromEnvironment } from '../config/from-environment.ts';
+import { type ComposedText, composeFromEnvironment } from '../config/from-environment.ts';
 import { readTextFile } from '../config/layers.ts';
 import { readConfiguration } from '../config/read.ts';
 import type { KernelOptions } from '../kernel.ts';
@@ -19,7 +19,7 @@ export async function kernelOptions(options: ServeOptions): Promise<Given> {
   const distribution = findDistribution();
   const log = new KernelLog({ level: options.debug ? 'debug' : 'info', isShared: options.workers > 1 });
   const dataFolder = resolve(options.dataFolder);
-  const composed = options.config === undefined ? await fromEnvironment(distribution) : undefined;
+  const composed = options.config === undefined ? await composedFromEnvironment(distribution) : undefined;
   const file = composed ? resolve(dataFolder, 'composed-from-environment.yaml') : resolve(options.config as string);
   const readText = composed
     ? async (path: string) => (path === file ? composed.yaml : readTextFile(path))
@@ -35,7 +35,8 @@ export async function kernelOptions(options: ServeOptions): Promise<Given> {
   return { kernel, notes: composed?.notes ?? [] };
 }
 
-async function fromEnvironment(distribution: ReturnType<typeof findDistribution>) {
+/** A configuration for the vendors whose keys are in the environment. */
+export async function composedFromEnvironment(distribution = findDistribution()): Promise<ComposedText> {
   const shipped = distribution ? await readShipped(distribution) : [];
   const claims = shipped.flatMap(({ manifest }) =>
     (manifest.claims.environment ?? []).map(({ variable, models, prefix }) => ({

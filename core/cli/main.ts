@@ -7,6 +7,8 @@ const help = `Rutter, an LLM gateway made of plugins.
 
 ${serveHelp}
 rutter check FILE            tells everything that is wrong with a configuration; starts nothing
+rutter doctor FILE           tells what each model would call and cost, what is missing, ignored or different
+rutter init [FILE]           writes a configuration from the vendors' keys in the environment
 rutter plugins [options]     lists what a running gateway is made of, with the reason for each
 rutter reload [options]      makes a running gateway read its configuration again
 rutter version               says which Rutter this is
@@ -15,6 +17,8 @@ rutter version               says which Rutter this is
 const commands: Readonly<Record<string, () => Promise<(args: readonly string[]) => Promise<number>>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   check: async () => (await import('./check-command.ts')).checkCommand,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  init: async () => (await import('./init.ts')).init,
   plugins: async () => (await import('./remote.ts')).listPlugins,
   reload: async () => (await import('./remote.ts')).requestReload,
   version: async () => async () => {

@@ -8,7 +8,7 @@ import { blockNamed, blocks } from './keys.ts';
 import { guessesIn, nearestName, slipsIn, suggestion } from './nearest.ts';
 import type { Report } from './report.ts';
 import { describe, describeName } from './secrets.ts';
-import { type Block, type Entry, entryOf, isUnset, type Path, type Tree } from './tree.ts';
+import { type Block, type Entry, entryOf, formatPath, isUnset, type Path, type Tree } from './tree.ts';
 import type { Diagnostic } from './types.ts';
 import { coerce } from './values.ts';
 
@@ -157,6 +157,7 @@ export class BlockReader {
           : `"${describeName(name)}" is not honoured yet; it has no effect: it belongs to ${key.owner}.`,
       found: describe(value, path),
       expected: 'no such key, or nothing that relies on it',
+      about: { topic: 'ignored', subject: formatPath(path) },
     });
   }
 

@@ -100,6 +100,7 @@ export class References {
           : `The environment variable ${name} is not set.${consequence}`,
       found: prefix + name,
       expected: name === '' ? 'os.environ/NAME' : `${name} with a value`,
+      about: { topic: 'variable', subject: name },
     });
   }
 

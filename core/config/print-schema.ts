@@ -1,5 +1,6 @@
-/** Writes `core/docs/configuration.schema.json` and `core/docs/configuration.md`. Run it after a change to the table of keys. */
+/** Writes `core/docs/configuration.schema.json`, `configuration.md` and `litellm.md`. Run it after a change to the table of keys. */
 import { writeFile } from 'node:fs/promises';
+import { litellmPage } from './litellm-page.ts';
 import { configurationPage, configurationSchema } from './schema.ts';
 
 /** Texts of the published files, by address. */
@@ -7,6 +8,7 @@ export function publishedFiles(): ReadonlyMap<URL, string> {
   return new Map([
     [new URL('../docs/configuration.schema.json', import.meta.url), `${json(configurationSchema(), '')}\n`],
     [new URL('../docs/configuration.md', import.meta.url), configurationPage()],
+    [new URL('../docs/litellm.md', import.meta.url), litellmPage()],
   ]);
 }
 

@@ -15,6 +15,7 @@ export interface Finding {
   readonly message: string;
   readonly found: string;
   readonly expected: string;
+  readonly about?: { readonly topic: NonNullable<Diagnostic['topic']>; readonly subject: string };
 }
 
 export class Report {
@@ -28,7 +29,7 @@ export class Report {
   }
 
   /** A node that is reached twice, through an alias, is reported at each path, once. */
-  add({ severity, path, spot, message, found, expected }: Finding): void {
+  add({ severity, path, spot, message, found, expected, about }: Finding): void {
     if (severity === 'error') this.#hasErrors = true;
     const place = { file: spot.file, line: spot.line, column: spot.column, path: formatPath(shownPath(path)) };
     const identity = JSON.stringify([place, severity, message]);
@@ -38,7 +39,7 @@ export class Report {
       return;
     }
     this.#seen.add(identity);
-    this.#found.push({ severity, message, found, expected, place });
+    this.#found.push({ severity, message, found, expected, place, ...about });
   }
 
   /** Says of a value what was expected in its stead. */

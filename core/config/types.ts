@@ -20,6 +20,10 @@ export interface Diagnostic {
   readonly found: string;
   readonly expected: string;
   readonly place: Place;
+  /** What it is about, where that is one of these: a key without effect, or a variable that is not set. */
+  readonly topic?: 'ignored' | 'variable';
+  /** The path of the key, or the name of the variable. */
+  readonly subject?: string;
 }
 
 /** One entry of `plugins:`. */
