@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readUsage as readAnthropic } from './anthropic/usage.ts';
+import { readUsage as readGemini } from './gemini/usage.ts';
 import { OpenAiRelay } from './openai/relay.ts';
 import { readUsage, writeUsage } from './openai/usage.ts';
 
@@ -97,5 +98,36 @@ describe('usage as Anthropic tells it', () => {
   it('says nothing of the usual place and speed', () => {
     const found = { input_tokens: 1, output_tokens: 2, inference_geo: 'global', speed: 'standard' };
     expect(readAnthropic(found, '')).toEqual({ input: 1, output: 2 });
+  });
+});
+
+describe('usage as Gemini tells it', () => {
+  it('is divided by what the tokens are of', () => {
+    const found = {
+      promptTokenCount: 100,
+      candidatesTokenCount: 40,
+      totalTokenCount: 140,
+      cachedContentTokenCount: 20,
+      promptTokensDetails: [
+        { modality: 'TEXT', tokenCount: 40 },
+        { modality: 'IMAGE', tokenCount: 30 },
+        { modality: 'VIDEO', tokenCount: 20 },
+        { modality: 'AUDIO', tokenCount: 10 },
+      ],
+      cacheTokensDetails: [
+        { modality: 'TEXT', tokenCount: 15 },
+        { modality: 'IMAGE', tokenCount: 5 },
+      ],
+      candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 25 }],
+    };
+    expect(readGemini(found)).toEqual({
+      input: 25,
+      output: 15,
+      cachedInput: 20,
+      audioInput: 10,
+      imageInput: 25,
+      videoInput: 20,
+      imageOutput: 25,
+    });
   });
 });

@@ -17,16 +17,23 @@ export function readUsage(found: unknown): Usage | undefined {
   const thoughts = count(found.thoughtsTokenCount);
   const reply = replyTokens(found, prompt + tools);
   const cachedInput = Math.min(prompt, count(found.cachedContentTokenCount));
-  const audioOfCache = audioIn(found.cacheTokensDetails);
-  const audioInput = Math.min(prompt - cachedInput, Math.max(0, audioIn(found.promptTokensDetails) - audioOfCache));
-  const audioOutput = Math.min(reply, audioIn(found.candidatesTokensDetails));
+  const given = (sort: Modality) =>
+    Math.max(0, tokensOf(sort, found.promptTokensDetails) - tokensOf(sort, found.cacheTokensDetails));
+  const audioInput = Math.min(prompt - cachedInput, given('AUDIO'));
+  const imageInput = Math.min(prompt - cachedInput - audioInput, given('IMAGE'));
+  const videoInput = Math.min(prompt - cachedInput - audioInput - imageInput, given('VIDEO'));
+  const audioOutput = Math.min(reply, tokensOf('AUDIO', found.candidatesTokensDetails));
+  const imageOutput = Math.min(reply - audioOutput, tokensOf('IMAGE', found.candidatesTokensDetails));
   return defined({
-    input: prompt - cachedInput - audioInput + tools,
-    output: reply - audioOutput,
+    input: prompt - cachedInput - audioInput - imageInput - videoInput + tools,
+    output: reply - audioOutput - imageOutput,
     cachedInput: some(cachedInput),
     reasoning: some(thoughts),
     audioInput: some(audioInput),
     audioOutput: some(audioOutput),
+    imageInput: some(imageInput),
+    imageOutput: some(imageOutput),
+    videoInput: some(videoInput),
   });
 }
 
@@ -39,8 +46,10 @@ function replyTokens(found: JsonObject, prompt: number): number {
   return thoughts > 0 && thoughts <= candidates && total === prompt + candidates ? candidates - thoughts : candidates;
 }
 
-function audioIn(details: unknown): number {
+type Modality = 'AUDIO' | 'IMAGE' | 'VIDEO';
+
+function tokensOf(sort: Modality, details: unknown): number {
   if (!isArray(details)) return 0;
-  const audio = details.filter((each): each is JsonObject => isObject(each) && each.modality === 'AUDIO');
-  return audio.reduce((sum, { tokenCount }) => sum + count(tokenCount), 0);
+  const own = details.filter((each): each is JsonObject => isObject(each) && each.modality === sort);
+  return own.reduce((sum, { tokenCount }) => sum + count(tokenCount), 0);
 }
