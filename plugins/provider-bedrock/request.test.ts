@@ -289,12 +289,10 @@ describe('other fields', () => {
     expect(dropped).toEqual(['prompt_cache_key', 'aws_secret_access_key']);
   });
 
-  it('leave out what the deployment names, and pass what it allows', () => {
-    const params = { additional_drop_params: ['temperature', 'frobnicate'], allowed_openai_params: ['logit_bias'] };
-    const { body, dropped } = write({ temperature: 1, extra: { frobnicate: 1, logit_bias: { 1: 2 } } }, claude, params);
-    expect(body).not.toHaveProperty('inferenceConfig');
+  it('pass where the deployment allows them', () => {
+    const params = { allowed_openai_params: ['logit_bias'] };
+    const { body } = write({ extra: { logit_bias: { 1: 2 } } }, claude, params);
     expect(body.additionalModelRequestFields).toEqual({ logit_bias: { 1: 2 } });
-    expect(dropped).toEqual(['temperature', 'frobnicate']);
   });
 
   it('keep a user out of the metadata whom AWS would refuse there', () => {

@@ -307,3 +307,33 @@ describe('a JSON reply', () => {
     expect(write({ response_format: { type: 'text' } })).not.toHaveProperty('system');
   });
 });
+
+it('writes ids in the letters the API takes, the same in call and answer', () => {
+  const [, assistant, answer] = turns(
+    [
+      hello,
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ id: 'functions.look:0', type: 'function', function: { name: 'look', arguments: '' } }],
+      },
+      { role: 'tool', tool_call_id: 'functions.look:0', content: 'x' },
+    ],
+    { params: { modify_params: true } },
+  );
+  expect(assistant!.content[0]).toMatchObject({ id: 'functions_look_0', input: {} });
+  expect(answer!.content[0]).toMatchObject({ tool_use_id: 'functions_look_0' });
+});
+
+it('shows the model again what its own tools did', () => {
+  const blocks = [
+    { type: 'server_tool_use', id: 's', name: 'web_search', input: { query: 'x' } },
+    { type: 'web_search_tool_result', tool_use_id: 's', content: [{ encrypted_content: 'e' }] },
+  ];
+  const [, assistant] = turns([
+    hello,
+    { role: 'assistant', content: 'Found.', provider_specific_fields: { blocks: [...blocks, { type: 'strange' }] } },
+    hello,
+  ]);
+  expect(assistant!.content).toEqual([...blocks, { type: 'text', text: 'Found.' }]);
+});

@@ -8,7 +8,7 @@
 import type { ChatRequest, Message, ReasoningBlock } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
 import { plainCallId } from '../signed-call.ts';
-import { defined, isObject, type JsonObject, parseJson } from '../values.ts';
+import { defined, isArray, isObject, isString, type JsonObject, parseJson } from '../values.ts';
 import { writeContent } from './content.ts';
 import { messagesDialect } from './names.ts';
 
@@ -59,7 +59,7 @@ function writeBlocks(message: Message, index: number): JsonObject[] {
     return [
       defined({
         type: 'tool_result',
-        tool_use_id: plainCallId(message.toolCallId ?? message.name ?? ''),
+        tool_use_id: callId(message.toolCallId ?? message.name ?? ''),
         content: content.length > 0 ? content : undefined,
         is_error: message.isError,
       }),
@@ -69,12 +69,22 @@ function writeBlocks(message: Message, index: number): JsonObject[] {
   const refusal = message.refusal ? [{ type: 'text', text: message.refusal }] : [];
   const calls = message.toolCalls?.map((call, at) => ({
     type: 'tool_use',
-    id: plainCallId(call.id),
+    id: callId(call.id),
     name: call.name,
     input: readInput(call.arguments, `${path}.tool_calls[${at}].function.arguments`),
     ...(isObject(call.extra) && call.extra.cache_control !== undefined && { cache_control: call.extra.cache_control }),
   }));
-  return [...writeReasoning(message.reasoning), ...content, ...refusal, ...(calls ?? [])];
+  return [...writeReasoning(message.reasoning), ...ownBlocks(message), ...content, ...refusal, ...(calls ?? [])];
+}
+
+/** The API takes letters, digits, `_` and `-`; other vendors' ids may hold more. */
+const callId = (id: string): string => plainCallId(id).replace(/[^\w-]/g, '_') || 'call';
+
+/** What the API's own tools did in an earlier turn, told to clients beside the text: the model wants to see it again. */
+function ownBlocks({ extra }: Message): JsonObject[] {
+  const fields = extra?.provider_specific_fields;
+  const blocks = isObject(fields) && isArray(fields.blocks) ? fields.blocks.filter(isObject) : [];
+  return blocks.filter(({ type }) => isString(type) && /^server_tool_use$|_tool_result$|^mcp_tool_use$/.test(type));
 }
 
 function readInput(text: string, path: string): JsonObject {

@@ -39,6 +39,16 @@ const off: Thinking = { body: {}, isThinking: false, budget: 0, betas: [] };
 export function writeThinking(request: ChatRequest, deployment: Deployment, drops: Drops): Thinking {
   const { raw, effort, budgetTokens } = request.reasoning ?? {};
   const modifies = deployment.params.modify_params === true;
+  const isAsked = isObject(raw) ? raw.type === 'enabled' || raw.type === 'adaptive' : true;
+  if (isAsked && isForced(request) && (raw !== undefined || budgetTokens !== undefined || isEffort(effort))) {
+    // The API refuses both together, and a tool that must be called is the stronger wish.
+    const param = raw === undefined ? 'reasoning_effort' : 'thinking';
+    if (raw === undefined) drops.dropped.push(param);
+    else drops.drop(param, 'A model cannot think where tool_choice makes it call a tool.');
+    return off;
+  }
+  if (isObject(raw) && raw.type === 'enabled' && modelVersion(deployment.model) >= firstAdaptiveOnly)
+    return adaptive(deployment.model, effortOf(raw.budget_tokens));
   if (isObject(raw)) {
     const isThinking = raw.type === 'enabled' || raw.type === 'adaptive';
     if (isThinking && modifies && lacksReasoning(request.messages)) {
@@ -52,8 +62,36 @@ export function writeThinking(request: ChatRequest, deployment: Deployment, drop
       betas: [],
     };
   }
-  if (budgetTokens === undefined && (effort === undefined || effort === 'none')) return off;
+  if (budgetTokens === undefined && !isEffort(effort)) return off;
   return fromEffort(request, deployment, drops);
+}
+
+const isForced = ({ toolChoice, tools = [] }: ChatRequest): boolean =>
+  tools.length > 0 && (toolChoice === 'required' || isObject(toolChoice));
+
+const isEffort = (effort: string | undefined): effort is string => effort !== undefined && effort !== 'none';
+
+/** From here on budgets are refused, thoughts hidden unless asked for, and one effort more is known. */
+const firstAdaptiveOnly = 407;
+
+/** The effort that a budget stands for, by the budgets of the efforts. */
+function effortOf(budget: unknown): string {
+  if (!isNumber(budget) || budget <= budgets.low!) return 'low';
+  return budget <= budgets.medium! ? 'medium' : 'high';
+}
+
+function adaptive(model: string, effort: string): Thinking {
+  const isOnly = modelVersion(model) >= firstAdaptiveOnly;
+  const level = isOnly && effort === 'xhigh' ? effort : efforts[effort];
+  return {
+    body: {
+      thinking: { type: 'adaptive', ...(isOnly && { display: 'summarized' }) },
+      output_config: { effort: level },
+    },
+    isThinking: true,
+    budget: 0,
+    betas: [],
+  };
 }
 
 function fromEffort(request: ChatRequest, { model }: Deployment, drops: Drops): Thinking {
@@ -63,7 +101,7 @@ function fromEffort(request: ChatRequest, { model }: Deployment, drops: Drops): 
     drops.drop('reasoning_effort', `${model} does not reason.`);
     return off;
   }
-  const isAdaptive = version >= 406 && budgetTokens === undefined;
+  const isAdaptive = version >= firstAdaptiveOnly || (version >= 406 && budgetTokens === undefined);
   if (budgetTokens === undefined && !Object.hasOwn(efforts, effort)) {
     throw new RutterError(
       'ERR_REQUEST_INVALID',
@@ -73,13 +111,7 @@ function fromEffort(request: ChatRequest, { model }: Deployment, drops: Drops): 
       },
     );
   }
-  if (isAdaptive)
-    return {
-      body: { thinking: { type: 'adaptive' }, output_config: { effort: efforts[effort] } },
-      isThinking: true,
-      budget: 0,
-      betas: [],
-    };
+  if (isAdaptive) return adaptive(model, budgetTokens === undefined ? effort : effortOf(budgetTokens));
   // A history from another vendor has no signed reasoning to replay: better an answer without thinking than none.
   if (lacksReasoning(request.messages)) {
     drops.dropped.push('reasoning_effort');

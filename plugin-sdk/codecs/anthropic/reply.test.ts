@@ -326,3 +326,22 @@ describe('an error of the API', () => {
     expect(anthropicFailure(502, text)).toBeUndefined();
   });
 });
+
+describe('a reason of the vendor that others do not have', () => {
+  it.each([
+    ['pause_turn', 'stop'],
+    ['model_context_window_exceeded', 'length'],
+    ['compaction', 'length'],
+  ])('%s is an end by %s, and told in its own word', (stop, reason) => {
+    expect(read(message([{ type: 'text', text: 'x' }], { stop_reason: stop }))).toMatchObject({
+      end: reason,
+      extra: { stop_reason: stop },
+    });
+    expect(stream([start, ...end(stop)]).at(-1)).toEqual({ type: 'end', reason, extra: { stop_reason: stop } });
+  });
+
+  it('is not told where the neutral one says it', () => {
+    expect(read(message([{ type: 'text', text: 'x' }]))).not.toHaveProperty('extra');
+    expect(read(message([], { stop_reason: 'refusal' }))).toMatchObject({ end: 'refusal' });
+  });
+});

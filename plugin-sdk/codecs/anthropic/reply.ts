@@ -3,7 +3,7 @@ import type { ChatReply, ReasoningBlock, ToolCall } from '../../contract/chat.ts
 import { malformed, replyObject } from '../failures.ts';
 import { defined, filled, isArray, isFilled, isObject, isString, type JsonObject, parseJson } from '../values.ts';
 import { innerFailure } from './failure.ts';
-import { endReason, messagesDialect } from './names.ts';
+import { endReason, messagesDialect, toldStop } from './names.ts';
 import { readUsage } from './usage.ts';
 
 interface Blocks {
@@ -31,7 +31,9 @@ export function readReply(body: unknown): ChatReply {
     id: isFilled(id) ? id : undefined,
     model: isFilled(model) ? model : undefined,
     usage: readUsage(usage, reasoning.map((block) => block.text ?? '').join('')),
-    extra: filled(defined({ stop_sequence: sequence ?? undefined, message: otherFields(blocks) })),
+    extra: filled(
+      defined({ stop_sequence: sequence ?? undefined, stop_reason: toldStop(stop), message: otherFields(blocks) }),
+    ),
     envelope: filled(envelope),
   });
 }

@@ -132,12 +132,50 @@ describe('reasoning', () => {
   it.each([
     ['claude-opus-4-6', 'high', 'high'],
     ['claude-sonnet-5', 'minimal', 'low'],
-    ['claude-opus-4-7-20260301', 'xhigh', 'max'],
+    ['claude-opus-4-6', 'xhigh', 'max'],
+    ['claude-opus-4-7-20260301', 'xhigh', 'xhigh'],
+    ['claude-opus-4-7', 'max', 'max'],
   ])('of %s is adaptive with an effort', (model, effort, expected) => {
     expect(write({ reasoning_effort: effort }, { model })).toMatchObject({
       thinking: { type: 'adaptive' },
       output_config: { effort: expected },
     });
+  });
+
+  it.each([
+    [1024, 'low'],
+    [2000, 'medium'],
+    [30_000, 'high'],
+  ])('by a budget of %i is an effort where models take none: %s', (budget_tokens, effort) => {
+    const body = write({ thinking: { type: 'enabled', budget_tokens } }, { model: 'claude-opus-4-7' });
+    expect(body).toMatchObject({ thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort } });
+    expect(write({ thinking: { type: 'enabled', budget_tokens } }, { model: 'claude-opus-4-6' }).thinking).toEqual({
+      type: 'enabled',
+      budget_tokens,
+    });
+  });
+
+  it('yields to a tool that must be called', () => {
+    const tools = [{ type: 'function', function: { name: 'look' } }];
+    const forced = { tools, tool_choice: 'required' };
+    const { body, dropped } = upstream({ ...forced, reasoning_effort: 'low' });
+    expect(body).not.toHaveProperty('thinking');
+    expect(dropped).toEqual(['reasoning_effort']);
+    const thinking = { type: 'enabled', budget_tokens: 2048 };
+    expect(() => upstream({ ...forced, thinking })).toThrow(expect.objectContaining({ param: 'thinking' }));
+    expect(upstream({ ...forced, thinking }, { params: { drop_params: true } }).dropped).toEqual(['thinking']);
+    expect(upstream({ ...forced, thinking: { type: 'disabled' } }).body).toMatchObject({
+      thinking: { type: 'disabled' },
+    });
+    expect(write({ tools, tool_choice: 'auto', thinking })).toMatchObject({ thinking });
+  });
+
+  it('leaves no room for other sampling', () => {
+    const { body, dropped } = upstream({ reasoning_effort: 'low', top_p: 0.5, top_k: 3 });
+    expect(body).not.toHaveProperty('top_p');
+    expect(body).not.toHaveProperty('top_k');
+    expect(dropped).toEqual(['top_p', 'top_k']);
+    expect(write({ reasoning_effort: 'low', top_p: 0.97 }).top_p).toBe(0.97);
   });
 
   it('of Opus 4.5 has both, under a beta', () => {
@@ -253,5 +291,58 @@ describe('a parameter the API does not have', () => {
     expect(write({ logit_bias: { 1: 2 } }, { params: { allowed_openai_params: ['logit_bias'] } }).logit_bias).toEqual({
       1: 2,
     });
+  });
+});
+
+describe('sampling', () => {
+  const drops = { params: { drop_params: true } };
+
+  it.each(['temperature', 'top_p', 'top_k'])('%s is nothing that models from 4.7 on take', (name) => {
+    const model = 'claude-opus-4-7';
+    expect(() => write({ [name]: 0.5 }, { model })).toThrow(expect.objectContaining({ param: name }));
+    expect(upstream({ [name]: 0.5 }, { model, ...drops })).toMatchObject({ dropped: [name] });
+    expect(write({ [name]: 0.5 }, { model: 'claude-opus-4-6' })[name]).toBe(0.5);
+  });
+
+  it('that asks for nothing is left out without a word', () => {
+    const { body, dropped } = upstream({ temperature: 1, top_p: 1 }, { model: 'claude-sonnet-5' });
+    expect(body).not.toHaveProperty('temperature');
+    expect(dropped).toBeUndefined();
+  });
+
+  it('has one of two from 4.1 on', () => {
+    const model = 'claude-sonnet-4-5';
+    const both = { temperature: 0.5, top_p: 0.5 };
+    expect(() => write(both, { model })).toThrow(expect.objectContaining({ param: 'top_p' }));
+    expect(upstream(both, { model, ...drops })).toMatchObject({ body: { temperature: 0.5 }, dropped: ['top_p'] });
+    expect(write({ temperature: 0.5, top_p: 1 }, { model })).not.toHaveProperty('top_p');
+    expect(write(both)).toMatchObject(both);
+  });
+});
+
+describe('betas', () => {
+  const betas = (fields: Record<string, unknown>) => upstream(fields).headers?.['anthropic-beta'];
+
+  it.each([
+    [{}, undefined],
+    [{ betas: ['mine-2026-01-01', 'mine-2026-01-01'] }, 'mine-2026-01-01'],
+    [{ tools: [{ type: 'computer_20250124', name: 'computer' }] }, 'computer-use-2025-01-24'],
+    [{ tools: [{ type: 'code_execution_20250825', name: 'code_execution' }] }, 'code-execution-2025-08-25'],
+    [{ tools: [{ type: 'bash_20250124', name: 'bash' }] }, undefined],
+    [{ mcp_servers: [{ type: 'url', url: 'https://x', name: 'x' }] }, 'mcp-client-2025-04-04'],
+    [{ mcp_servers: [{ name: 'x' }], tools: [{ type: 'mcp_toolset', mcp_server_name: 'x' }] }, 'mcp-client-2025-11-20'],
+    [{ context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } }, 'context-management-2025-06-27'],
+    [{ context_management: { edits: [{ type: 'compact_20260112' }] } }, 'compact-2026-01-12'],
+    [{ container: { skills: [{ skill_id: 'pptx' }] } }, 'skills-2025-10-02'],
+    [
+      { messages: [{ role: 'user', content: [{ type: 'file', file: { file_id: 'file_1' } }] }] },
+      'files-api-2025-04-14',
+    ],
+  ])('of %j are %s', (fields, expected) => {
+    expect(betas(fields)).toBe(expected);
+  });
+
+  it('named by the caller are no part of the body', () => {
+    expect(write({ betas: ['mine'] })).not.toHaveProperty('betas');
   });
 });

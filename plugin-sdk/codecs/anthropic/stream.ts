@@ -4,7 +4,7 @@ import type { Frame } from '../../contract/wire.ts';
 import { malformed } from '../failures.ts';
 import { defined, filled, isFilled, isNumber, isObject, isString, type JsonObject, parseJson } from '../values.ts';
 import { innerFailure } from './failure.ts';
-import { endReason, messagesDialect } from './names.ts';
+import { endReason, messagesDialect, toldStop } from './names.ts';
 import { readUsage } from './usage.ts';
 
 /** One content block while it is open. */
@@ -135,7 +135,9 @@ class MessageReader {
     this.#isEnded = true;
     const reason = endReason(stop);
     const usage: Usage | undefined = readUsage(this.#usage, this.#thinking);
-    const extra = isString(sequence) ? { stop_sequence: sequence } : undefined;
+    const extra = filled(
+      defined({ stop_sequence: isString(sequence) ? sequence : undefined, stop_reason: toldStop(stop) }),
+    );
     return [
       ...(usage === undefined ? [] : [{ type: 'usage' as const, ...usage }]),
       { type: 'end', reason, ...defined({ extra }) },

@@ -13,6 +13,7 @@ import { writeStreamFailure } from './envelope.ts';
 import { chatDialect, finishReason } from './names.ts';
 import { isOpaque, writeBlock } from './thinking.ts';
 import { writeUsage } from './usage.ts';
+import { VendorFields } from './vendor-fields.ts';
 
 type OpenCall = Extract<ChatEvent, { type: 'tool-call' }>;
 
@@ -83,9 +84,10 @@ export class ChatWriter extends ChunkWriter {
   protected readonly object = 'chat.completion.chunk';
   protected readonly idPrefix = 'chatcmpl';
   readonly #opened = new Set<number>();
+  readonly #vendorFields = new VendorFields();
 
   protected choices(event: Exclude<ChatEvent, { type: 'start' | 'usage' }>, choice: number): string {
-    const delta = deltaOf(event);
+    const delta = [deltaOf(event), this.#vendorFields.delta(event)].filter((text) => text !== '').join(',');
     if (delta === '' && event.type !== 'end') return '';
     const finish = event.type === 'end' ? `"${finishReason(event.reason)}"` : 'null';
     const logprobs =

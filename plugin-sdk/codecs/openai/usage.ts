@@ -141,7 +141,7 @@ export function writeUsage(usage: Usage): JsonObject {
       audio_tokens: audioOutput,
       ...(imageOutput > 0 && { image_tokens: imageOutput }),
     },
-    ...(hasWrites && { cache_creation_input_tokens: written, cache_read_input_tokens: cached }),
+    ...((hasWrites || cached > 0) && { cache_creation_input_tokens: written, cache_read_input_tokens: cached }),
     ...(usage.searches && { server_tool_use: { web_search_requests: usage.searches } }),
   };
 }
