@@ -37,6 +37,8 @@ export interface DeploymentLimitsOptions {
   readonly replies: ExpectedReplies;
   /** Count tokens of deployments without a limit too, for a strategy that compares them. */
   readonly isEachCounted?: boolean;
+  /** Name of these counters: what has another name counts for itself. `deployment` when absent. */
+  readonly name?: string;
 }
 
 export interface DeploymentLimits extends Required<Charging> {
@@ -49,7 +51,7 @@ export interface DeploymentLimits extends Required<Charging> {
 /** Survives reloads. */
 export function deploymentLimits(
   host: Pick<Host, 'keep' | 'clock'>,
-  { replies, isEachCounted = false }: DeploymentLimitsOptions,
+  { replies, isEachCounted = false, name = 'deployment' }: DeploymentLimitsOptions,
 ): DeploymentLimits {
   const minutes = host.keep('minutes', 1, () => new Map<string, { now: Minute }>());
   const charges = new WeakMap<readonly Reservation[], Minute>();
@@ -83,7 +85,7 @@ export function deploymentLimits(
       const windowMs = (minute.number + 1) * minuteMs - host.clock.now();
       const reservations: Reservation[] = [];
       const add = (measure: 'requests' | 'tokens', limit: number, amount: number) => {
-        const key = `deployment:${id}:${measure}:${minute.number}`;
+        const key = `${name}:${id}:${measure}:${minute.number}`;
         reservations.push({ key, amount, limit, windowMs, measure, label: `${measure} a minute of deployment ${id}` });
         minute[measure].own += amount;
         minute[measure].pending += amount;

@@ -117,3 +117,38 @@ describe('default_max_parallel_requests', () => {
     expect(tally(answers)).toEqual({ one: 2, 429: 3 });
   });
 });
+
+describe('optional_pre_call_checks', async () => {
+  const seats = await fleet('s1', 's2', 's3', 'bounded');
+  const gateway = await startGateway({
+    config: {
+      model_list: [
+        ...[seats.s1, seats.s2, seats.s3].map((seat) => deployment('sessions', seat)),
+        deployment('bounded', seats.bounded, { rpm: 3 }),
+      ],
+      router_settings: {
+        num_retries: 0,
+        optional_pre_call_checks: ['session_affinity', 'enforce_model_rate_limits'],
+      },
+    },
+  });
+
+  it('send a session to one deployment, and sessions to all', async () => {
+    const chosen = new Set<string | undefined>();
+    for (let session = 0; session < 24; session++) {
+      const headers = { 'x-litellm-session-id': `session-${session}` };
+      const counts = tally(await askOften(gateway, 'sessions', 3, { headers }));
+      expect(Object.values(counts)).toEqual([3]);
+      chosen.add(Object.keys(counts)[0]);
+    }
+    expect(chosen.size).toBe(3);
+  });
+
+  it('keep the rpm of a deployment under any strategy', async () => {
+    const second = (Date.now() / 1000) % 60;
+    if (second > 55) await new Promise((resolve) => setTimeout(resolve, (60.1 - second) * 1000));
+    const answers = await Promise.all(Array.from({ length: 9 }, () => ask(gateway, 'bounded')));
+    expect(tally(answers)).toEqual({ bounded: 3, 429: 6 });
+    expect(seats.bounded.calls()).toBe(3);
+  });
+});
