@@ -154,7 +154,11 @@ beforeAll(async () => {
       router_settings: once,
     },
     files: { 'account.json': JSON.stringify(account('known')) },
-    env: { GOOGLE_APPLICATION_CREDENTIALS: 'account.json', NO_GCE_CHECK: 'true' },
+    env: {
+      GOOGLE_APPLICATION_CREDENTIALS: 'account.json',
+      VERTEXAI_LOCATION: 'europe-west1',
+      NO_GCE_CHECK: 'true',
+    },
   });
   client = openAiClient(gateway);
 });
@@ -171,7 +175,7 @@ describe('a credential', () => {
     ['by-file', '/v1/projects/jwt-project/locations/global'],
     ['by-environment', '/v1/projects/named-project/locations/us-central1'],
     ['by-user', '/v1/projects/named-project/locations/us-central1'],
-    ['beta', '/v1/projects/jwt-project/locations/us-central1'],
+    ['beta', '/v1/projects/jwt-project/locations/europe-west1'],
   ])('given %s becomes a token, and leads to %s', async (model, path) => {
     expect((await ask(model)).choices[0]?.message.content).toBe(truth.text);
     expect(last().path).toBe(`${path}/publishers/google/models/gemini-2.5-flash:generateContent`);

@@ -337,3 +337,16 @@ it('shows the model again what its own tools did', () => {
   ]);
   expect(assistant!.content).toEqual([...blocks, { type: 'text', text: 'Found.' }]);
 });
+
+it('is shown calls by their ids alone, without the signatures that another vendor put there', () => {
+  const id = 'call_1__thought__c2ln';
+  const call = { id, type: 'function', function: { name: 'f', arguments: '{}' } };
+  const found = turns(
+    [hello, { role: 'assistant', tool_calls: [call] }, { role: 'tool', tool_call_id: id, content: 'a' }],
+    {
+      params: { modify_params: true },
+    },
+  );
+  expect(found[1]?.content).toMatchObject([{ type: 'tool_use', id: 'call_1' }]);
+  expect(found[2]?.content).toMatchObject([{ type: 'tool_result', tool_use_id: 'call_1' }]);
+});

@@ -118,5 +118,8 @@ function searchTool(
     drops.drop('web_search_options', `${model} does not search while it has functions.`);
     return [];
   }
+  // Google's search takes no wishes.
+  for (const [name, value] of Object.entries(options))
+    if (value !== null && value !== undefined) drops.dropped.push(`web_search_options.${name}`);
   return [{ googleSearch: {} }];
 }

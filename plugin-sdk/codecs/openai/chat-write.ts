@@ -10,7 +10,8 @@ import type {
   ToolChoice,
 } from '../../contract/chat.ts';
 import { RutterError } from '../../contract/errors.ts';
-import { defined, isNumber, isObject, isString, type JsonObject, writeDataUri } from '../values.ts';
+import { plainCallId } from '../signed-call.ts';
+import { defined, isArray, isNumber, isObject, isString, type JsonObject, writeDataUri } from '../values.ts';
 import { chatDialect } from './names.ts';
 import { isOpaque, readBlocks, reasoningText, writeBlock } from './thinking.ts';
 
@@ -143,13 +144,34 @@ function writeResponseFormat(format: ResponseFormat): JsonObject {
   return { type: 'json_schema', json_schema: defined({ name, schema, strict, description }) };
 }
 
-/** Copies of messages without reasoning that a vendor outside this dialect's extensions would refuse. */
+/**
+ * Copies of messages without reasoning that a vendor outside this dialect's extensions would refuse; ids of calls
+ * are without the signatures in them, which make them longer than the vendor takes.
+ */
 export function withoutReasoning(messages: readonly unknown[]): unknown[] {
   return messages.map((message) => {
-    if (!isObject(message) || !hasReasoning(message)) return message;
+    if (!isObject(message) || !isThoughtful(message)) return message;
     const { thinking_blocks: _blocks, reasoning_content: _text, ...rest } = message;
-    return rest;
+    return hasSignedCalls(rest) ? withPlainIds(rest) : rest;
   });
+}
+
+const idsOf = ({ tool_calls: calls, tool_call_id: answered }: JsonObject): unknown[] =>
+  isArray(calls) ? calls.map((call) => isObject(call) && call.id) : [answered];
+
+/** Whether a message has what {@link withoutReasoning} takes out. */
+export const isThoughtful = (message: unknown): boolean => hasReasoning(message) || hasSignedCalls(message);
+
+/** Whether ids of calls carry another vendor's signatures. */
+const hasSignedCalls = (message: unknown): boolean =>
+  isObject(message) && idsOf(message).some((id) => isString(id) && plainCallId(id) !== id);
+
+function withPlainIds(message: JsonObject): JsonObject {
+  const { tool_calls: calls, tool_call_id: answered } = message;
+  if (isString(answered)) return { ...message, tool_call_id: plainCallId(answered) };
+  if (!isArray(calls)) return message;
+  const plain = (call: unknown) => (isObject(call) && isString(call.id) ? { ...call, id: plainCallId(call.id) } : call);
+  return { ...message, tool_calls: calls.map(plain) };
 }
 
 /** Copies of messages whose reasoning is told as text in one member alone, whoever thought it. */

@@ -142,6 +142,25 @@ describe('a vendor that refuses reasoning in the history', () => {
     expect(fields.messages).toBe(history);
   });
 
+  it('gets calls by their ids alone, without the signatures that another vendor put there', () => {
+    const turns = (first: string, second: string) => [
+      ...messages,
+      {
+        role: 'assistant',
+        tool_calls: [first, second].map((id) => ({ id, type: 'function', function: { name: 'f', arguments: '{}' } })),
+      },
+      { role: 'tool', tool_call_id: first, content: 'a' },
+      { role: 'tool', tool_call_id: second, content: 'b' },
+    ];
+    const fields = { model: 'm', messages: turns('call_1__thought__c2ln', 'call_2') };
+    const { set } = strict.pass!({ deployment: deployment('m'), stream: false, fields });
+    expect(set).toEqual({ messages: turns('call_1', 'call_2') });
+    const { body } = strict.request({ ...openAiChatDialect.chat!(fields), deployment: deployment('m') });
+    expect(body).toMatchObject({ messages: turns('call_1', 'call_2') });
+    const lenient = openAiChatCodec().pass!({ deployment: deployment('m'), stream: false, fields });
+    expect(lenient).not.toHaveProperty('set');
+  });
+
   it('is sent the messages as they are when there is none', () => {
     expect(strict.pass!({ deployment: deployment('m'), stream: false, fields: { model: 'm', messages } })).toEqual({
       path: '/chat/completions',
