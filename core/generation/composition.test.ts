@@ -66,6 +66,41 @@ general_settings: { master_key: sk-very-secret }
     );
   });
 
+  it('finds settings in entries of lists and in lists of names, and hands them over under an option that the claim names', async () => {
+    await bench.ship(
+      'provider-acme',
+      { kind: 'provider', claims: { modelPrefixes: ['acme'] } },
+      echo('provider', '', provider),
+    );
+    await bench.ship(
+      'guard-spend',
+      {
+        kind: 'guard',
+        claims: {
+          settings: [
+            'model_list[].litellm_params.max_budget',
+            'router_settings.provider_budget_config as providers',
+            'router_settings.optional_pre_call_checks: sticky',
+          ],
+        },
+      },
+      echo('guard', 'providers: z.record(z.string(), z.any()).optional()', 'charge() { return []; },'),
+    );
+    const models = (second: string) => `model_list:
+  - { model_name: a, litellm_params: { model: acme/one } }
+  - { model_name: b, litellm_params: { model: acme/two${second} } }
+`;
+    const none = await composed(`${models('')}router_settings: { optional_pre_call_checks: [other] }`);
+    expect(reasonOf(none.rows, 'guard-spend')).toBeUndefined();
+    const entry = await composed(models(', max_budget: 3'));
+    expect(reasonOf(entry.rows, 'guard-spend')).toBe('model_list[1].litellm_params.max_budget is set');
+    const named = await composed(`${models('')}router_settings: { optional_pre_call_checks: [other, sticky] }`);
+    expect(reasonOf(named.rows, 'guard-spend')).toBe('router_settings.optional_pre_call_checks is sticky');
+    happened.length = 0;
+    await composed(`${models('')}router_settings: { provider_budget_config: { acme: { budget_limit: 1 } } }`);
+    expect(happened).toContain('guard-spend {"providers":{"acme":{"budget_limit":1}}}');
+  });
+
   it('takes the block for a claim on a value, and the object for a claim on one', async () => {
     await bench.ship(
       'cache-x',
