@@ -50,7 +50,7 @@ export function writeRequest(
 ): UpstreamRequest {
   const { deployment, ...request } = input;
   const drops = dropsFor(deployment);
-  const fields = openAiChatBody(request);
+  const fields = openAiChatBody({ ...request, spelling: {} });
   for (const name of lacking(fields, limits, { deployment, drops })) delete fields[name];
   const { messages, stop, top_p: p, top_k: k, reasoning_effort: effort, thinking, stream_options: _, ...rest } = fields;
   const { max_completion_tokens: newer, max_tokens: older, ...others } = rest;

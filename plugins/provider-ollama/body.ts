@@ -60,7 +60,8 @@ export interface Common {
 
 /** The body without messages, prompt and tools. */
 export function writeCommon(request: ChatRequest, deployment: Deployment, drops: Drops): Common {
-  const fields = openAiChatBody({ ...request, messages: [] });
+  // As the caller spelled it, a single stop word would be no list.
+  const fields = openAiChatBody({ ...request, messages: [], spelling: {} });
   for (const name of lacking(fields, limits, { deployment, drops })) delete fields[name];
   const { options: given, tools, tool_choice: choice, response_format: format, ...others } = fields;
   const { reasoning_effort: effort, thinking, messages: _, stream_options: _asked, ...rest } = others;
