@@ -417,6 +417,24 @@ it('embeds texts in one batch', async () => {
   vendor.use(geminiSpeaker((model) => truths[model]));
 });
 
+it('needs no configuration but a key in the environment', async () => {
+  const other = await startGateway({
+    env: { GEMINI_API_KEY: 'AIza-of-the-shell', GEMINI_API_BASE: `${vendor.url}/v1` },
+  });
+  try {
+    const { data } = await openAiClient(other).models.list();
+    expect(data.map(({ id }) => id)).toContain('gemini-2.5-flash');
+    for (const model of ['gemini-2.5-flash', 'gemini/gemini-3.6-flash'])
+      expect(await askWhole(openAiClient(other), model, { messages: [user('Hello.')] })).toEqual(
+        toldBy(truths[model.replace('gemini/', '')]!),
+      );
+    expect(last().path).toBe('/v1/models/gemini-3.6-flash:generateContent');
+    expect(last().headers['x-goog-api-key']).toBe('AIza-of-the-shell');
+  } finally {
+    await other.stop();
+  }
+});
+
 it('keeps the key out of the log and of every error', async () => {
   vendor.use(({ response }) =>
     sendJson(response, 403, googleError(403, 'PERMISSION_DENIED', `Consumer 'api_key:${key}' has been suspended.`)),
