@@ -277,17 +277,14 @@ describe('the request', () => {
     expect(bodyOf().additionalModelRequestFields).toEqual(fields);
   });
 
-  it('asks a thinking Claude for no temperature but 1, and forces no tool', async () => {
-    const response = await raw({
-      model: 'claude',
-      reasoning_effort: 'high',
-      max_tokens: 8000,
-      temperature: 0.2,
-      tools: [weather],
-      tool_choice: 'required',
-    });
+  it('asks a thinking Claude for no temperature but 1, and for no thoughts where a tool is forced', async () => {
+    const asked = { model: 'claude', reasoning_effort: 'high', max_tokens: 8000, temperature: 0.2, tools: [weather] };
+    const response = await raw(asked);
     expect(response.headers.get('x-rutter-translation')).toContain('temperature');
-    expect(bodyOf()).toMatchObject({ inferenceConfig: { temperature: 1 }, toolConfig: { toolChoice: { auto: {} } } });
+    expect(bodyOf()).toMatchObject({ inferenceConfig: { temperature: 1 } });
+    const forced = await raw({ ...asked, tool_choice: 'required' });
+    expect(forced.headers.get('x-rutter-translation')).toContain('reasoning_effort');
+    expect(bodyOf()).toMatchObject({ inferenceConfig: { temperature: 0.2 }, toolConfig: { toolChoice: { any: {} } } });
   });
 
   it.each([

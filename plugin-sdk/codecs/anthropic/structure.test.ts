@@ -38,6 +38,9 @@ describe('the best way to a schema', () => {
 
   it('follows model_info where that says something', () => {
     expect(bestStructure(deployment('a-name', { supports_response_schema: true }), request(plain))).toBe('native');
+    expect(bestStructure(deployment('claude-opus-4-1', { supports_response_schema: true }), request(plain))).toBe(
+      'tool',
+    );
     expect(bestStructure(deployment('claude-opus-4-6', { supports_response_schema: false }), request(plain))).toBe(
       'tool',
     );

@@ -18,7 +18,9 @@ const firstNative = 405;
 export function bestStructure(deployment: Deployment, request: ChatRequest): 'native' | 'tool' | 'json' {
   const { responseFormat: format } = request;
   const { supports_response_schema: takesSchema } = deployment.info;
-  const isNative = takesSchema === true || (takesSchema !== false && modelVersion(deployment.model) >= firstNative);
+  const version = modelVersion(deployment.model);
+  // Tables of models say true of all of them, since others make a schema of a tool too: it counts for names nobody knows.
+  const isNative = takesSchema !== false && (version >= firstNative || (version === 0 && takesSchema === true));
   if (format?.type === 'json-schema' && isNative && nativeSchema(format.schema) !== undefined) return 'native';
   const { isThinking } = writeThinking(request, deployment, { dropped: [], drop: () => {} });
   return isThinking ? 'json' : 'tool';
