@@ -4,6 +4,8 @@ import type { ReloadReport } from '../generation/report.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { checkDeployments, healthReply } from './health.ts';
 import type { HealthWatch } from './health-watch.ts';
+import { countTokens } from './token-counter.ts';
+import { transformRequest } from './transform-request.ts';
 
 export interface AdminParts {
   readonly version: string;
@@ -24,12 +26,12 @@ const get = (path: string, permission: string, handler: Handler): HandlerRoute =
   permission,
   handler,
 });
-const post = (path: string, permission: string, handler: Handler): HandlerRoute => ({
+const post = (path: string, permission: string, handler: Handler, maxBodyBytes?: number): HandlerRoute => ({
   method: 'POST',
   path,
   mode: 'json',
   permission,
-  maxBodyBytes: 64 * 1024,
+  ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
   handler,
 });
 
@@ -60,9 +62,13 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
     get('/_health/ready', 'public', ready),
     get('/health/readiness', 'public', ready),
     get('/health', 'health.read', ({ query, context }) => health(parts, query.model, context.signal)),
+    post('/utils/transform_request', 'admin.read', transformRequest),
+    post('/utils/token_counter', 'model.call', countTokens),
     get('/admin/plugins', 'admin.read', () => ({ body: parts.plugins() as object })),
     get('/routes', 'admin.read', () => ({ body: { routes: parts.routes() } })),
-    ...['/admin/reload', '/config/reload', '/llmrouter/reload'].map((path) => post(path, 'admin.write', reload)),
+    ...['/admin/reload', '/config/reload', '/llmrouter/reload'].map((path) =>
+      post(path, 'admin.write', reload, 64 * 1024),
+    ),
   ];
 }
 

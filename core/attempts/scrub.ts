@@ -41,6 +41,11 @@ export class Scrubber {
     return false;
   }
 
+  /** The text without the deployment's own secrets. */
+  text(text: string): string {
+    return this.#clean(text);
+  }
+
   #clean(text: string): string {
     return this.#secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, mask), text);
   }

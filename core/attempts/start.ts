@@ -44,9 +44,8 @@ function begin(call: ModelCall, target: Target, prepared: Prepared): Started | P
 type Body = Buffer | string | AsyncIterable<Uint8Array>;
 
 function signAndSend(call: ModelCall, target: Target, prepared: Prepared, body: Body): Started | Promise<Started> {
-  const url = address(target, prepared);
+  const { url, headers } = unsigned(call, target, prepared);
   const { method } = prepared;
-  const headers = upstreamHeaders(call, target, prepared);
   const signable = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
   const request = { url, method, headers, body };
   const signed = call.path.services.authenticator.apply(
@@ -89,9 +88,20 @@ function sendPrepared(call: ModelCall, target: Target, prepared: Prepared, reque
   return { transfer, form, rung, check, messages };
 }
 
+/** Where a prepared request goes, and its headers but for the credential. */
+export function unsigned(
+  call: ModelCall,
+  target: Target,
+  prepared: Addressed,
+): { readonly url: string; readonly headers: Record<string, string> } {
+  return { url: address(target, prepared), headers: upstreamHeaders(call, target, prepared) };
+}
+
+export type Addressed = Pick<Prepared, 'path' | 'query' | 'stream' | 'headers'>;
+
 const scrubbers = new WeakMap<Target, Scrubber>();
 
-function scrubberOf(target: Target): Scrubber {
+export function scrubberOf(target: Target): Scrubber {
   let scrubber = scrubbers.get(target);
   if (!scrubber) {
     scrubber = new Scrubber(target.settings);
@@ -133,7 +143,7 @@ function left(limits: TransferTimers, spentMs: number): TransferTimers {
   };
 }
 
-function address(target: Target, prepared: Prepared): string {
+function address(target: Target, prepared: Addressed): string {
   const isWhole = prepared.path.startsWith('https://') || prepared.path.startsWith('http://');
   if (!isWhole && target.baseUrl === '') throw withoutBase(target);
   const url = isWhole ? prepared.path : target.baseUrl + prepared.path;
@@ -151,7 +161,7 @@ function withoutBase({ deployment, provider: { variables } }: Target): RutterErr
   );
 }
 
-function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own }: Prepared): Record<string, string> {
+function upstreamHeaders(call: ModelCall, target: Target, { stream, headers: own }: Addressed): Record<string, string> {
   const { facts } = call;
   const headers: Record<string, string> = {
     'content-type': 'application/json',

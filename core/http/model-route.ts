@@ -6,6 +6,7 @@ import { type CallFacts, type Dialect, type Log, type ModelRoute, RutterError } 
 import type { Facts } from '../pipeline/facts.ts';
 import { ModelCall } from '../pipeline/model-call.ts';
 import type { RequestPath } from '../pipeline/path.ts';
+import { resolveCall } from '../pipeline/resolve-call.ts';
 import { serve } from '../pipeline/serve.ts';
 import type { Served } from '../pipeline/served.ts';
 import { settle } from '../pipeline/settle.ts';
@@ -153,7 +154,7 @@ class CallRun {
     const response = this.#response;
     const stream = this.#stream;
     try {
-      const served = await serve(call, resolve(call));
+      const served = await serve(call, resolveCall(call));
       this.#served = served;
       if (served.kind === 'transfer') call.vendorHeaders = served.transfer.headers;
       const sending = stream ? sendStream(call, served, stream) : sendWhole(call, served, response);
@@ -212,31 +213,6 @@ function ending(call: ModelCall, sent: Sent, response: ServerResponse) {
           : 'error';
   const status = isClient ? 499 : response.headersSent ? response.statusCode : (error?.status ?? 200);
   return { status, ending: kind, error, cacheable: error ? undefined : sent.cacheable } as const;
-}
-
-function resolve(call: ModelCall) {
-  const { models, configuration } = call.path;
-  const { forcedModels, modelAliases } = configuration.kernel.callers;
-  const asked = forcedModels[call.operation] ?? call.model;
-  const found = models.resolve(modelAliases.get(asked)?.model ?? asked);
-  const { principal } = call.facts;
-  if (!found)
-    throw new RutterError(
-      'ERR_REQUEST_UNKNOWN_MODEL',
-      `Invalid model name passed in model=${call.model.slice(0, 128)}. Call /v1/models to see what is offered.`,
-      { param: 'model' },
-    );
-  if (
-    principal.models &&
-    !models.mayCall(principal.models, call.model) &&
-    !models.mayCall(principal.models, found.group.name)
-  ) {
-    throw new RutterError('ERR_REQUEST_FORBIDDEN', `This key may not call model ${call.model.slice(0, 128)}.`, {
-      param: 'model',
-    });
-  }
-  call.facts.group = found.group.name;
-  return found;
 }
 
 /** Closes the upstream at once, or lets it run on where the vendor bills the whole reply anyway. */

@@ -208,6 +208,15 @@ export interface ChatCodec {
    * it asks for JSON of any shape, `tool` has it forced by a tool too and the others leave it to `request`.
    */
   structured?(deployment: Deployment, request: ChatRequest): 'native' | 'tool' | 'json';
+  readonly count?: TokenCount;
+}
+
+/** How a vendor counts the tokens of a prompt without answering it. */
+export interface TokenCount {
+  /** The request that counts, made from the one that would ask the model. */
+  request(chat: UpstreamRequest): UpstreamRequest;
+  /** Tokens of the prompt, from the vendor's reply; undefined when it does not tell them. */
+  tokens(body: never): number | undefined;
 }
 
 export interface EmbeddingsCodec {

@@ -3,7 +3,7 @@
  *
  * `api_base` may be given with or without `/v1`, or with the whole path.
  */
-import { type Deployment, definePlugin, z } from '@rutter/plugin-sdk';
+import { type Deployment, definePlugin, type TokenCount, z } from '@rutter/plugin-sdk';
 import { anthropicFailure, anthropicMessagesCodec } from '@rutter/plugin-sdk/codecs';
 
 const config = z.strictObject({
@@ -14,6 +14,19 @@ const config = z.strictObject({
     .default(4096)
     .describe('Output limit of callers who set none, where model_info.max_output_tokens does not say.'),
 });
+
+/** Fields that count: https://docs.anthropic.com/en/api/messages-count-tokens takes no others. */
+const counted = ['model', 'messages', 'system', 'tools', 'tool_choice', 'thinking', 'output_config', 'mcp_servers'];
+
+const count: TokenCount = {
+  request: ({ path, headers, body }) => ({
+    path: `${path}/count_tokens`,
+    ...(headers && { headers }),
+    body: Object.fromEntries(Object.entries(body as object).filter(([name]) => counted.includes(name))),
+  }),
+  tokens: ({ input_tokens: tokens }: { readonly input_tokens?: unknown }) =>
+    typeof tokens === 'number' ? tokens : undefined,
+};
 
 export default definePlugin({
   kind: 'provider',
@@ -27,7 +40,7 @@ export default definePlugin({
     return {
       origin,
       auth: { scheme: 'header', header: 'x-api-key', variable: 'ANTHROPIC_API_KEY' },
-      chat: anthropicMessagesCodec({ path, defaultMaxTokens }),
+      chat: { ...anthropicMessagesCodec({ path, defaultMaxTokens }), count },
       failure: anthropicFailure,
     };
   },

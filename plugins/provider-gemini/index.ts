@@ -3,7 +3,7 @@
  *
  * `api_base` may be given with or without the version of the API.
  */
-import { type Deployment, definePlugin, z } from '@rutter/plugin-sdk';
+import { type Deployment, definePlugin, type TokenCount, z } from '@rutter/plugin-sdk';
 import { geminiCodec, geminiEmbeddingsCodec, geminiFailure, modelPath } from '@rutter/plugin-sdk/codecs';
 
 const config = z.strictObject({
@@ -21,6 +21,20 @@ const config = z.strictObject({
 /** Without `models/` that some write before it. */
 const modelOf = ({ model }: Deployment) => model.replace(/^(?:models|tunedModels)\//, '');
 
+/** https://ai.google.dev/api/tokens: the whole request is counted, tools and instructions too. */
+const count: TokenCount = {
+  request({ path, headers, body }) {
+    const [, model = ''] = /\/([^/]+\/[^/:]+):\w+$/.exec(path) ?? [];
+    return {
+      path: path.replace(/:\w+$/, ':countTokens'),
+      ...(headers && { headers }),
+      body: { generateContentRequest: { ...(body as object), model: decodeURIComponent(model) } },
+    };
+  },
+  tokens: ({ totalTokens }: { readonly totalTokens?: unknown }) =>
+    typeof totalTokens === 'number' ? totalTokens : undefined,
+};
+
 export default definePlugin({
   kind: 'provider',
   config,
@@ -34,7 +48,7 @@ export default definePlugin({
       origin,
       variables: { api_base: ['GEMINI_API_BASE'] },
       auth: { scheme: 'header', header: 'x-goog-api-key', variable: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'] },
-      chat: geminiCodec({ path, model: modelOf }),
+      chat: { ...geminiCodec({ path, model: modelOf }), count },
       embeddings: geminiEmbeddingsCodec({
         path,
         model: ({ model }) => (/^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`),
