@@ -137,6 +137,41 @@ describe('a file', () => {
   });
 });
 
+it('carries what is long, wherever it stands', async () => {
+  const long = (letter: string) => letter.repeat(100_000);
+  const bytes = Buffer.concat([Buffer.from(pixel, 'base64'), Buffer.alloc(90_000)]).toString('base64');
+  const call = (id: string, value: string) => ({
+    id,
+    type: 'function',
+    function: { name: 'f', arguments: JSON.stringify({ value }) },
+  });
+  await ask([
+    { role: 'system', content: long('s') },
+    { role: 'user', content: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${bytes}` } }] },
+    { role: 'assistant', content: long('a'), tool_calls: [call('1', long('c')), call('2', 'd')] },
+    {
+      role: 'tool',
+      tool_call_id: '1',
+      content: [
+        { type: 'text', text: 'first' },
+        { type: 'text', text: long('t') },
+      ],
+    },
+    { role: 'tool', tool_call_id: '2', content: long('u') },
+  ]);
+  const [user, model, answers] = sent();
+  expect(spelled(vendor.requests.at(-1)?.json).systemInstruction).toEqual({ parts: [{ text: long('s') }] });
+  expect(user?.parts).toEqual([{ inlineData: { mime_type: 'image/png', data: bytes } }]);
+  expect(model?.parts.slice(0, 2)).toMatchObject([
+    { text: long('a') },
+    { functionCall: { name: 'f', args: { value: long('c') } } },
+  ]);
+  expect(answers?.parts).toEqual([
+    { functionResponse: { name: 'f', response: { output: `first\n${long('t')}` } } },
+    { functionResponse: { name: 'f', response: { output: long('u') } } },
+  ]);
+});
+
 it('joins turns of one role, sets the system prompt apart, and opens with the user', async () => {
   await ask([
     { role: 'system', content: 'Be brief.' },
