@@ -16,7 +16,13 @@ import { didYouMean } from './nearest.ts';
 type SdkModules = ReadonlyMap<string, unknown>;
 
 /** The parts of the SDK a plugin may import. One copy a process: a schema made by another could not be read. */
-const sdkParts = ['@rutter/plugin-sdk', '@rutter/plugin-sdk/codecs', '@rutter/plugin-sdk/routing'];
+const sdkParts = [
+  '@rutter/plugin-sdk',
+  '@rutter/plugin-sdk/codecs',
+  '@rutter/plugin-sdk/routing',
+  '@rutter/plugin-sdk/learning',
+  '@rutter/plugin-sdk/numerics',
+];
 
 const sdkRequire = /\brequire\("(@rutter\/plugin-sdk(?:\/[\w-]+)*)"\)/g;
 

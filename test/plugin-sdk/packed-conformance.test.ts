@@ -9,7 +9,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kind, Models, PluginDefinition } from '@rutter/plugin-sdk';
+import type { Embedder, Kind, Models, PluginDefinition } from '@rutter/plugin-sdk';
 import * as testing from '@rutter/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findDistribution, readShipped } from '../../core/plugins/distribution.ts';
@@ -47,11 +47,22 @@ const shared =
 
 const masterKey = 'sk-master-of-the-suite';
 const noModels: Models = { list: () => [], deployments: () => [], cost: () => undefined };
+const lengths: Embedder = {
+  dimensions: 2,
+  version: 'lengths-2',
+  embed: async (texts) => texts.map((text) => Float32Array.of(text.length, 1)),
+};
 const { 'anthropic-messages': streams = [], gemini: geminiStreams = [] } = testing.streamsByDialect;
 const { 'anthropic-messages': replies = [], gemini: geminiReplies = [] } = testing.repliesByDialect;
 
 /** What a suite is told of a plugin, by its name; most need nothing. `folder` is empty and the plugin's own. */
 const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Readonly<Record<string, unknown>>>> = {
+  ...Object.fromEntries(
+    ['extension-router-lab', 'llmrouter-knn', 'llmrouter-mlp', 'rutter-auto'].map((name) => [
+      name,
+      () => ({ host: { services: { embedder: lengths } } }),
+    ]),
+  ),
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),

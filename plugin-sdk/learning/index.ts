@@ -1,0 +1,27 @@
+/** Learnt routing: outcomes, features, learners, artefacts, measures, and the strategy that serves them. */
+export { type Artefact, type ArtefactHeader, type Learnt, readArtefact, writeArtefact } from './artefact.ts';
+export { type DecideOptions, type Judged, rankModels } from './decide.ts';
+export { type FeatureSpace, type Features, inSpace, learnSpace, type RawFeatures, rawFeatures } from './features.ts';
+export type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
+export { autoLearner } from './learners/auto.ts';
+export { linearLearner } from './learners/linear.ts';
+export { neighboursLearner } from './learners/neighbours.ts';
+export { networkLearner } from './learners/network.ts';
+export {
+  averageGapRecovered,
+  averageImprovement,
+  callShareFor,
+  hullOf,
+  type Interval,
+  type Point,
+  pairedInterval,
+} from './metrics.ts';
+export { meansByModel, type OutcomeRow, type Outcomes, OutcomeTable, pick, type Question } from './outcomes.ts';
+export { readOutcomes } from './read.ts';
+export {
+  type LearnedStrategyOptions,
+  learnedStrategy,
+  learnedStrategyConfig,
+  learnedStrategyOptions,
+} from './strategy.ts';
+export { type TrainOptions, trainArtefact } from './train.ts';

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { createRandom } from '../numerics/index.ts';
+import {
+  autoLearner,
+  inSpace,
+  type Learner,
+  linearLearner,
+  neighboursLearner,
+  networkLearner,
+  OutcomeTable,
+  rankModels,
+  rawFeatures,
+  readArtefact,
+  readOutcomes,
+  trainArtefact,
+} from './index.ts';
+
+const subjects = [
+  ['compute', 'the sum', 'of', '17', 'and', '25'],
+  ['translate', 'the poem', 'into', 'French', 'with', 'rhyme'],
+];
+const fillers = ['please', 'kindly', 'now', 'today', 'quickly', 'again', 'carefully', 'once'];
+
+/** Questions of two kinds: one model is right about the first, the other about the second; both cost alike. */
+function world(count: number, seed = 1) {
+  const random = createRandom(seed);
+  const table = new OutcomeTable();
+  for (let at = 0; at < count; at++) {
+    const kind = at % 2;
+    const filler = () => fillers[Math.floor(random() * fillers.length)];
+    const query = [filler(), ...subjects[kind]!, filler(), filler()].join(' ');
+    for (const [index, model] of ['counter', 'poet'].entries())
+      table.add({
+        query_id: `q${at}`,
+        query: `${query} ${at}`,
+        model,
+        performance: random() < (index === kind ? 0.95 : 0.15) ? 1 : 0,
+        cost: index === 0 ? 0.001 : 0.004,
+      });
+  }
+  return table.finish();
+}
+
+/** A vector that says little: the learners have words and traits as well. */
+const embed = (text: string) => Float32Array.of(text.length % 2, 1 - (text.length % 2));
+const rawOf = (outcomes: ReturnType<typeof world>) =>
+  outcomes.questions.map(({ text }) => rawFeatures(text, embed(text)));
+
+const outcomes = world(600);
+const trained = (learner: Learner, seed = 3) =>
+  trainArtefact(learner, outcomes, rawOf(outcomes), {
+    ...{ seed, validationShare: 0.2, embedder: 'test-2', dataHash: 'abc' },
+  });
+
+describe.each([linearLearner, networkLearner, neighboursLearner, autoLearner] as readonly Learner[])(
+  'the learner $name',
+  (learner) => {
+    const bytes = trained(learner);
+    const { header, learnt, space } = readArtefact(bytes, 'it');
+    const predictor = learner.restore(learnt, 2);
+    const choose = (text: string, costWeight = 0) =>
+      rankModels(predictor, inSpace(space, rawFeatures(text, embed(text))), { costWeight, costUnit: 0.004 })[0]!;
+
+    it('sends each kind of new question to the model that is right about it', () => {
+      const fresh = world(200, 9);
+      let right = 0;
+      fresh.questions.forEach(({ text }, at) => {
+        if (choose(text).model === at % 2) right++;
+      });
+      expect(right / 200).toBeGreaterThan(0.9);
+    });
+
+    it('says how likely an answer is right, about as often as it is', () => {
+      const sure = choose('please compute the sum of 17 and 25 now once 4').quality;
+      expect(sure).toBeGreaterThan(0.7);
+      expect(sure).toBeLessThanOrEqual(1);
+    });
+
+    it('gives the same bytes for the same seed and outcomes', () => {
+      expect(trained(learner).equals(bytes)).toBe(true);
+      expect(header).toMatchObject({ strategy: learner.name, models: ['counter', 'poet'], dataHash: 'abc' });
+    });
+  },
+);
+
+describe('rutter-auto', () => {
+  const { learnt, space } = readArtefact(trained(autoLearner), 'it');
+  const text = 'please translate the poem into French with rhyme now once 8';
+  const features = inSpace(space, rawFeatures(text, embed(text)));
+
+  it('moves to the cheaper model once cost weighs enough', () => {
+    const predictor = autoLearner.restore(learnt, 2);
+    const first = (costWeight: number) => rankModels(predictor, features, { costWeight, costUnit: 0.004 })[0]!;
+    expect(first(0).model).toBe(1);
+    expect(first(5).model).toBe(0);
+    expect(first(0).costUsd).toBeCloseTo(0.004, 3);
+  });
+
+  it('never leaves the best single model where nothing can be learnt', () => {
+    const random = createRandom(2);
+    const table = new OutcomeTable();
+    for (let at = 0; at < 400; at++)
+      for (const [model, chance] of [
+        ['good', 0.7],
+        ['bad', 0.3],
+      ] as const)
+        table.add({
+          query_id: `q${at}`,
+          query: `question ${Math.floor(random() * 1e9)}`,
+          model,
+          performance: random() < chance ? 1 : 0,
+        });
+    const chance = table.finish();
+    const bytes = trainArtefact(autoLearner as Learner, chance, rawOf(chance), {
+      ...{ seed: 1, validationShare: 0.2, embedder: 'test-2', dataHash: '' },
+    });
+    const read = readArtefact(bytes, 'it');
+    const predictor = autoLearner.restore(read.learnt, 2);
+    const picks = chance.questions.map(
+      ({ text: asked }) =>
+        rankModels(predictor, inSpace(read.space, rawFeatures(asked, embed(asked))), { costWeight: 0, costUnit: 1 })[0]!
+          .model,
+    );
+    expect(picks.filter((model) => model !== 0).length / picks.length).toBeLessThan(0.05);
+  });
+});
+
+describe('an artefact', () => {
+  const bytes = trained(networkLearner as Learner);
+  const changed = (at: number, value: number) => {
+    const copy = Buffer.from(bytes);
+    copy[at] = value;
+    return copy;
+  };
+
+  it.each([
+    ['is something else', Buffer.from('pickle'), 'expected "RRA1"'],
+    ['lacks its end', bytes.subarray(0, -4), 'bytes of numbers'],
+    ['has other numbers', changed(bytes.length - 2, (bytes.at(-2) as number) ^ 1), 'SHA-256'],
+    ['has a header that is not JSON', changed(8, 0x5b), 'header'],
+    ['has a header longer than itself', changed(7, 0x7f), 'header of'],
+  ])('is refused where it %s', (_what, content, message) => {
+    expect(() => readArtefact(content, 'router.rra')).toThrow(message);
+    expect(() => readArtefact(content, 'router.rra')).toThrow('router.rra is no router artefact');
+  });
+});
+
+describe('outcomes in a file', () => {
+  it('are read in our form and in LLMRouter\u2019s, models by name whatever the order of lines', () => {
+    const { outcomes: read } = readOutcomes(
+      [
+        '{"query_id":"1","query":"a","model":"x","performance":1,"cost":0.5}',
+        '{"query_id":"1","query":"a","model":"y","performance":0}',
+        '',
+        '{"query":"b","task_name":"t","model_name":"y","performance":0.25,"prompt_tokens":3}',
+      ].join('\n'),
+      'f',
+    );
+    expect(read.models).toEqual(['x', 'y']);
+    expect(read.questions).toEqual([
+      { id: '1', text: 'a', task: '' },
+      { id: 'b', text: 'b', task: 't' },
+    ]);
+    expect([...read.quality]).toEqual([1, 0, Number.NaN, 0.25]);
+    expect(read.cost[0]).toBe(0.5);
+    expect(read.inputTokens[3]).toBe(3);
+  });
+
+  it.each([
+    ['{"query":"a","model":"x","performance":2}', 'f, line 1: performance is 2; expected a number from 0 to 1'],
+    ['{"query":"a","performance":1}', 'f, line 1: model is missing'],
+    ['{"model":"a","performance":1}', 'f, line 1: query is missing'],
+    ['{"query"', 'f, line 1: found what is not JSON'],
+    ['\n\n', 'f holds no outcomes'],
+  ])('are refused as %j', (text, message) => {
+    expect(() => readOutcomes(text, 'f')).toThrow(message);
+  });
+});

@@ -1,0 +1,180 @@
+/**
+ * A strategy that serves an artefact: reads it from disk, watches it, judges
+ * the words of each request, and leaves what it does not know to the next.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { RutterError } from '../contract/errors.ts';
+import type { Host } from '../contract/host.ts';
+import type { Strategy } from '../contract/kinds.ts';
+import type { Candidate, RequestContext } from '../contract/request.ts';
+import { type Artefact, readArtefact } from './artefact.ts';
+import { rankModels } from './decide.ts';
+import { inSpace, type RawFeatures, rawFeatures } from './features.ts';
+import type { Learner, Predictor } from './learner.ts';
+
+/** Options of every strategy that serves an artefact; LLMRouter's names. */
+export const learnedStrategyConfig = z.strictObject({
+  model_path: z
+    .string()
+    .optional()
+    .describe('The artefact that "rutter train" wrote. Without it nothing is decided here.'),
+  hot_reload: z.boolean().default(true).describe('Whether a changed artefact is read while the gateway runs.'),
+  reload_interval: z.number().min(1).max(86_400).default(5).describe('Seconds between two looks at the artefact.'),
+  cost_weight: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe(
+      'What the usual price of the dearest model weighs against a whole point of quality; 0 for quality alone.',
+    ),
+});
+
+export const learnedStrategyOptions = (
+  config: z.output<typeof learnedStrategyConfig>,
+): Omit<LearnedStrategyOptions, 'learner'> => ({
+  path: config.model_path,
+  reloadMs: config.hot_reload ? config.reload_interval * 1000 : 0,
+  costWeight: config.cost_weight,
+});
+
+export interface LearnedStrategyOptions {
+  readonly learner: Pick<Learner, 'name' | 'restore'>;
+  /** Path of the artefact; without one every choice is left to the next strategy. */
+  readonly path?: string | undefined;
+  /** How often the file is looked at for a change; 0 never. */
+  readonly reloadMs: number;
+  readonly costWeight: number;
+}
+
+interface Loaded {
+  readonly artefact: Artefact;
+  readonly predictor: Predictor;
+  /** Model index by name. */
+  readonly models: ReadonlyMap<string, number>;
+}
+
+const mostBytes = 512 * 1024 * 1024;
+
+/** Pickles can run code when they are read; they never are. */
+function refusePickle(path: string, strategy: string): void {
+  if (!/\.(?:pt|pth|pkl|pickle|joblib)$/i.test(path)) return;
+  const out = path.replace(/\.\w+$/, '.rra');
+  throw new RutterError(
+    'ERR_CONFIG_INVALID',
+    `${path} looks like a pickled or PyTorch file, which could run code and is never read. Run: rutter train ${strategy} --data OUTCOMES.jsonl --out ${out}`,
+  );
+}
+
+async function load(path: string, learner: Pick<Learner, 'name' | 'restore'>, embedder: string): Promise<Loaded> {
+  const { size } = await stat(path);
+  if (size > mostBytes)
+    throw new RutterError('ERR_CONFIG_INVALID', `${path} has ${size} bytes; expected at most ${mostBytes}.`);
+  const artefact = readArtefact(await readFile(path), path);
+  const { header, learnt } = artefact;
+  if (header.strategy !== learner.name)
+    throw new RutterError(
+      'ERR_CONFIG_INVALID',
+      `${path} was trained for ${header.strategy}; expected ${learner.name}.`,
+    );
+  if (header.embedder !== embedder)
+    throw new RutterError(
+      'ERR_CONFIG_INVALID',
+      `${path} was trained with embedder ${header.embedder}; the gateway has ${embedder}. Train it again, or configure that embedder.`,
+    );
+  const predictor = learner.restore(learnt, header.models.length);
+  return { artefact, predictor, models: new Map(header.models.map((model, index) => [model, index])) };
+}
+
+/** The names an artefact may know a deployment's model by, the nearest first. */
+function namesOf({ deployment }: Candidate): readonly string[] {
+  const { model, provider, group, info } = deployment;
+  const named = typeof info.router_model === 'string' ? [info.router_model] : [];
+  return [...named, model, `${provider}/${model}`, model.slice(model.lastIndexOf('/') + 1), group];
+}
+
+const feature = (name: string) => `${name}:text`;
+
+/** Waits for the first reading of the artefact, so that no request meets a strategy that could have known better. */
+export async function learnedStrategy(host: Host, options: LearnedStrategyOptions): Promise<Strategy> {
+  const { learner, path, reloadMs, costWeight } = options;
+  const embedder = host.use('embedder');
+  let loaded: Loaded | undefined;
+  let trouble: string | undefined;
+  if (path === undefined)
+    host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
+  let seen = '';
+  const texts = new WeakMap<RequestContext, RawFeatures>();
+  const look = async () => {
+    if (path === undefined) return;
+    try {
+      refusePickle(path, learner.name);
+      const { mtimeMs, size } = await stat(path);
+      const mark = `${mtimeMs}:${size}`;
+      if (mark === seen) return;
+      seen = mark;
+      loaded = await load(path, learner, embedder.version);
+      trouble = undefined;
+      host.log.info(
+        { models: loaded.artefact.header.models, metrics: loaded.artefact.header.metrics },
+        'router loaded',
+      );
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      // The last good one goes on deciding.
+      if (reason !== trouble) host.log.error({ path, reason }, 'the router could not be loaded');
+      trouble = reason;
+    }
+  };
+  await look();
+  if (path !== undefined && reloadMs > 0) host.every(reloadMs, look);
+  host.features.define(
+    feature(host.name),
+    async (context, text) => {
+      const [embedding] = await embedder.embed([text]);
+      texts.set(context, rawFeatures(text, embedding as Float32Array));
+      return 1;
+    },
+    { timeoutMs: 250 },
+  );
+
+  return {
+    async prepare(context) {
+      if (loaded) await context.features.want(feature(host.name));
+    },
+    select(context, candidates) {
+      const raw = texts.get(context);
+      if (!loaded || !raw) return undefined;
+      return ranked(loaded, raw, candidates, costWeight);
+    },
+  };
+}
+
+/** Tiers, best first: deployments of one model are a tie; those of unknown models come last. */
+function ranked(
+  { artefact, predictor, models }: Loaded,
+  raw: RawFeatures,
+  candidates: readonly Candidate[],
+  costWeight: number,
+): (readonly Candidate[])[] | undefined {
+  const byModel = new Map<number, Candidate[]>();
+  const unknown: Candidate[] = [];
+  for (const candidate of candidates) {
+    const model = namesOf(candidate)
+      .map((name) => models.get(name))
+      .find((index) => index !== undefined);
+    if (model === undefined) unknown.push(candidate);
+    else byModel.set(model, [...(byModel.get(model) ?? []), candidate]);
+  }
+  if (byModel.size === 0) return undefined;
+  const costUnit = (artefact.header.facts.costUnit as number | undefined) ?? 1;
+  const order = rankModels(predictor, inSpace(artefact.space, raw), {
+    costWeight,
+    costUnit,
+    allowed: [...byModel.keys()].sort((a, b) => a - b),
+  });
+  const tiers: Candidate[][] = order.map(({ model }) => byModel.get(model) as Candidate[]);
+  if (unknown.length > 0) tiers.push(unknown);
+  return tiers;
+}

@@ -1,0 +1,58 @@
+/** From outcomes to an artefact, by any learner. */
+import { createRandom, shuffle } from '../numerics/random.ts';
+import { argmax } from '../numerics/vectors.ts';
+import { writeArtefact } from './artefact.ts';
+import { type FeatureSpace, inSpace, learnSpace, type RawFeatures } from './features.ts';
+import type { Learner, TrainingRun, TrainingSet } from './learner.ts';
+import { meansByModel, type Outcomes, pick } from './outcomes.ts';
+
+export interface TrainOptions {
+  readonly seed: number;
+  /** Share of the questions kept aside. */
+  readonly validationShare: number;
+  /** Version of the embedder the raw features come from. */
+  readonly embedder: string;
+  readonly dataHash: string;
+  /** Options of the learner; checked by its schema. */
+  readonly settings?: unknown;
+  readonly onProgress?: TrainingRun['onProgress'];
+}
+
+const setOf = (
+  outcomes: Outcomes,
+  raw: readonly RawFeatures[],
+  space: FeatureSpace,
+  places: Int32Array,
+): TrainingSet => ({
+  outcomes: pick(outcomes, places),
+  features: Array.from(places, (place) => inSpace(space, raw[place] as RawFeatures)),
+});
+
+/** The same seed and outcomes give the same bytes. */
+export function trainArtefact(
+  learner: Learner,
+  outcomes: Outcomes,
+  raw: readonly RawFeatures[],
+  options: TrainOptions,
+): Buffer {
+  const order = shuffle(
+    Int32Array.from(outcomes.questions, (_none, index) => index),
+    createRandom(options.seed),
+  );
+  const kept = Math.max(1, Math.round(order.length * options.validationShare));
+  const space = learnSpace(options.embedder, raw);
+  const run: TrainingRun = {
+    train: setOf(outcomes, raw, space, order.subarray(kept)),
+    validation: setOf(outcomes, raw, space, order.subarray(0, kept)),
+    seed: options.seed,
+    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+  };
+  const learnt = learner.train(run, learner.options.parse(options.settings ?? {}));
+  const means = meansByModel(outcomes.quality, outcomes.models.length);
+  const metrics = { questions: outcomes.questions.length, bestSingle: means[argmax(means)] as number };
+  return writeArtefact(
+    { strategy: learner.name, models: outcomes.models, metrics, dataHash: options.dataHash },
+    space,
+    learnt,
+  );
+}

@@ -1,0 +1,161 @@
+/** A network of dense layers with rectified hidden units and sigmoid outputs, trained on cross entropy by Adam. */
+import { createRandom, type Random, shuffle } from './random.ts';
+import { sigmoid } from './vectors.ts';
+
+export interface Layer {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** `outputs × inputs`. */
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+}
+
+export type Network = readonly Layer[];
+
+export interface MlpOptions {
+  readonly seed: number;
+  readonly hidden: readonly number[];
+  readonly epochs: number;
+  readonly batch: number;
+  readonly rate: number;
+  readonly decay: number;
+  readonly dropout: number;
+  /** After each epoch; true stops. */
+  onEpoch?(network: Network, epoch: number): boolean;
+}
+
+/** Weights by Glorot and Bengio 2010, uniform. */
+export function createNetwork(sizes: readonly number[], random: Random): Network {
+  return sizes.slice(1).map((outputs, at) => {
+    const inputs = sizes[at] as number;
+    const limit = Math.sqrt(6 / (inputs + outputs));
+    const weights = new Float32Array(inputs * outputs).map(() => (random() * 2 - 1) * limit);
+    return { inputs, outputs, weights, bias: new Float32Array(outputs) };
+  });
+}
+
+function forwardLayer({ inputs, outputs, weights, bias }: Layer, from: ArrayLike<number>, to: Float64Array): void {
+  for (let unit = 0; unit < outputs; unit++) {
+    let sum = bias[unit] as number;
+    const row = unit * inputs;
+    for (let at = 0; at < inputs; at++) sum += (weights[row + at] as number) * (from[at] as number);
+    to[unit] = sum;
+  }
+}
+
+/** Logits of one example. */
+export function forward(network: Network, input: ArrayLike<number>): Float64Array {
+  let from: ArrayLike<number> = input;
+  let to = new Float64Array(0);
+  network.forEach((layer, index) => {
+    to = new Float64Array(layer.outputs);
+    forwardLayer(layer, from, to);
+    if (index < network.length - 1)
+      for (let unit = 0; unit < to.length; unit++) if ((to[unit] as number) < 0) to[unit] = 0;
+    from = to;
+  });
+  return to;
+}
+
+interface Moments {
+  readonly gradient: Float64Array;
+  readonly first: Float64Array;
+  readonly second: Float64Array;
+}
+
+const moments = (size: number): Moments => ({
+  gradient: new Float64Array(size),
+  first: new Float64Array(size),
+  second: new Float64Array(size),
+});
+
+/** Adam (Kingma and Ba 2015) with decoupled decay; β 0.9 and 0.999, ε 1e-8. */
+function adam(values: Float32Array, m: Moments, step: number, rate: number, decay: number): void {
+  const first = 1 - 0.9 ** step;
+  const second = 1 - 0.999 ** step;
+  for (let at = 0; at < values.length; at++) {
+    const gradient = m.gradient[at] as number;
+    m.first[at] = 0.9 * (m.first[at] as number) + 0.1 * gradient;
+    m.second[at] = 0.999 * (m.second[at] as number) + 0.001 * gradient * gradient;
+    const move = (m.first[at] as number) / first / (Math.sqrt((m.second[at] as number) / second) + 1e-8);
+    values[at] = (values[at] as number) - rate * (move + decay * (values[at] as number));
+    m.gradient[at] = 0;
+  }
+}
+
+export function trainMlp(
+  inputs: Float32Array,
+  width: number,
+  targets: Float32Array,
+  outputs: number,
+  options: MlpOptions,
+): Network {
+  const random = createRandom(options.seed);
+  const network = createNetwork([width, ...options.hidden, outputs], random);
+  const state = network.map(({ weights, bias }) => ({ weights: moments(weights.length), bias: moments(bias.length) }));
+  const rows = inputs.length / width;
+  const order = Int32Array.from({ length: rows }, (_none, index) => index);
+  const values = network.map(({ outputs: size }) => new Float64Array(size));
+  const slopes = network.map(({ outputs: size }) => new Float64Array(size));
+  const masks = network.map(({ outputs: size }) => new Float64Array(size));
+  const last = network.length - 1;
+  let step = 0;
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    shuffle(order, random);
+    for (let begin = 0; begin < rows; begin += options.batch) {
+      const end = Math.min(rows, begin + options.batch);
+      for (let place = begin; place < end; place++) {
+        const row = order[place] as number;
+        const input = inputs.subarray(row * width, (row + 1) * width);
+        // Forward, with units left out at random and the rest scaled up.
+        network.forEach((layer, index) => {
+          const own = values[index] as Float64Array;
+          forwardLayer(layer, index === 0 ? input : (values[index - 1] as Float64Array), own);
+          if (index === last) return;
+          const mask = masks[index] as Float64Array;
+          for (let unit = 0; unit < own.length; unit++) {
+            const isKept = (own[unit] as number) > 0 && (options.dropout === 0 || random() >= options.dropout);
+            mask[unit] = isKept ? 1 / (1 - options.dropout) : 0;
+            own[unit] = (own[unit] as number) * (mask[unit] as number);
+          }
+        });
+        const out = slopes[last] as Float64Array;
+        for (let unit = 0; unit < outputs; unit++) {
+          const target = targets[row * outputs + unit] as number;
+          out[unit] = Number.isNaN(target)
+            ? 0
+            : (sigmoid((values[last] as Float64Array)[unit] as number) - target) / (end - begin);
+        }
+        for (let index = last; index >= 0; index--) {
+          const layer = network[index] as Layer;
+          const from = index === 0 ? input : (values[index - 1] as Float64Array);
+          const slope = slopes[index] as Float64Array;
+          const { weights: w, bias: b } = state[index] as (typeof state)[number];
+          const below = index > 0 ? (slopes[index - 1] as Float64Array).fill(0) : undefined;
+          for (let unit = 0; unit < layer.outputs; unit++) {
+            const s = slope[unit] as number;
+            if (s === 0) continue;
+            b.gradient[unit] = (b.gradient[unit] as number) + s;
+            const at = unit * layer.inputs;
+            for (let i = 0; i < layer.inputs; i++) {
+              w.gradient[at + i] = (w.gradient[at + i] as number) + s * (from[i] as number);
+              if (below) below[i] = (below[i] as number) + s * (layer.weights[at + i] as number);
+            }
+          }
+          if (below) {
+            const mask = masks[index - 1] as Float64Array;
+            for (let i = 0; i < below.length; i++) below[i] = (below[i] as number) * (mask[i] as number);
+          }
+        }
+      }
+      step++;
+      network.forEach((layer, index) => {
+        const own = state[index] as (typeof state)[number];
+        adam(layer.weights, own.weights, step, options.rate, options.decay);
+        adam(layer.bias, own.bias, step, options.rate, 0);
+      });
+    }
+    if (options.onEpoch?.(network, epoch)) break;
+  }
+  return network;
+}

@@ -1,0 +1,125 @@
+/**
+ * BERT's uncased tokeniser: clean, split, and the longest pieces first
+ * (Devlin et al. 2019; Wu et al. 2016 for WordPiece). Ids are line numbers of
+ * the vocabulary.
+ */
+
+const control = /[\p{Cc}\p{Cf}\p{Co}]/u;
+const punctuation = /[!-/:-@[-`{-~]|\p{P}/u;
+const combining = /\p{Mn}/gu;
+const chinese: readonly (readonly [number, number])[] = [
+  [0x4e00, 0x9fff],
+  [0x3400, 0x4dbf],
+  [0x20000, 0x2a6df],
+  [0x2a700, 0x2b73f],
+  [0x2b740, 0x2b81f],
+  [0x2b820, 0x2ceaf],
+  [0xf900, 0xfaff],
+  [0x2f800, 0x2fa1f],
+];
+const longestWord = 100;
+/** Words whose pieces are remembered. */
+const mostCached = 20_000;
+const longestCached = 32;
+const plainText = /^[\x20-\x7e\s]*$/;
+const plainSplit = /[a-z0-9]+|[!-/:-@[-`{-~]/g;
+const unknown: readonly number[] = [];
+
+const isChinese = (point: number) => point >= 0x3400 && chinese.some(([from, to]) => point >= from && point <= to);
+
+export class WordPiece {
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #unknownId: number;
+  readonly #cache = new Map<string, readonly number[]>();
+
+  constructor(vocabulary: readonly string[]) {
+    this.#ids = new Map(vocabulary.map((piece, id) => [piece, id]));
+    this.#unknownId = this.#ids.get('[UNK]') ?? 0;
+  }
+
+  /** Ids of a text's pieces, at most `most` of them that are at least `from`. */
+  ids(text: string, from = 0, most = Number.POSITIVE_INFINITY): number[] {
+    const ids: number[] = [];
+    for (const word of wordsOf(text)) {
+      for (const id of this.#pieces(word)) {
+        if (id < from) continue;
+        if (ids.length === most) return ids;
+        ids.push(id);
+      }
+    }
+    return ids;
+  }
+
+  #pieces(word: string): readonly number[] {
+    const known = this.#cache.get(word);
+    if (known !== undefined) return known;
+    const pieces = this.#split(word);
+    if (word.length <= longestCached) {
+      if (this.#cache.size >= mostCached) this.#cache.clear();
+      this.#cache.set(word, pieces);
+    }
+    return pieces;
+  }
+
+  #split(word: string): readonly number[] {
+    const whole = this.#ids.get(word);
+    if (whole !== undefined) return [whole];
+    const points = [...word];
+    if (points.length > longestWord) return [this.#unknownId];
+    const pieces: number[] = [];
+    for (let start = 0; start < points.length; ) {
+      let end = points.length;
+      let found: number | undefined;
+      for (; end > start; end--) {
+        found = this.#ids.get((start > 0 ? '##' : '') + points.slice(start, end).join(''));
+        if (found !== undefined) break;
+      }
+      if (found === undefined) return [this.#unknownId];
+      pieces.push(found);
+      start = end;
+    }
+    return pieces.length > 0 ? pieces : unknown;
+  }
+}
+
+/** Words and punctuation characters, lower case and without accents. */
+function* wordsOf(text: string): Iterable<string> {
+  // The common case needs none of the tables: ASCII without control characters.
+  if (plainText.test(text) && !control.test(text.replace(/[\t\n\r]/g, ' '))) {
+    yield* text.toLowerCase().match(plainSplit) ?? [];
+    return;
+  }
+  for (const chunk of spaced(text).split(/\s+/u)) {
+    if (chunk === '') continue;
+    let word = '';
+    for (const point of lowered(chunk)) {
+      if (!punctuation.test(point)) {
+        word += point;
+        continue;
+      }
+      if (word !== '') yield word;
+      yield point;
+      word = '';
+    }
+    if (word !== '') yield word;
+  }
+}
+
+function spaced(text: string): string {
+  let clean = '';
+  for (const point of text) {
+    if (point === '\t' || point === '\n' || point === '\r') clean += ' ';
+    else if (point === '\0' || point === '\ufffd' || control.test(point)) continue;
+    else if (/\s/u.test(point)) clean += ' ';
+    else if (isChinese(point.codePointAt(0) as number)) clean += ` ${point} `;
+    else clean += point;
+  }
+  return clean;
+}
+
+/** One code point at a time: a whole word's lower case depends on its end (final sigma). */
+function lowered(chunk: string): string {
+  let lower = '';
+  for (const point of chunk.normalize('NFD').replace(combining, '')) lower += point.toLowerCase();
+  return lower;
+}

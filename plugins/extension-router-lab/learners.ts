@@ -1,0 +1,18 @@
+/** Learners by the name of the strategy that serves what they learn. */
+import { RutterError } from '@rutter/plugin-sdk';
+import { autoLearner, type Learner, neighboursLearner, networkLearner } from '@rutter/plugin-sdk/learning';
+
+export const learners: ReadonlyMap<string, Learner> = new Map<string, Learner>([
+  ['rutter-auto', autoLearner],
+  ['llmrouter-knn', neighboursLearner],
+  ['llmrouter-mlp', networkLearner],
+]);
+
+export function learnerOf(strategy: string): Learner {
+  const found = learners.get(strategy);
+  if (found) return found;
+  throw new RutterError(
+    'ERR_CONFIG_INVALID',
+    `There is no strategy ${JSON.stringify(strategy)} to train; expected one of ${[...learners.keys()].join(', ')}.`,
+  );
+}

@@ -1,0 +1,147 @@
+/** Learnt strategies from training to decisions, all by the commands and files a user has. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Gateway, openAiDeployment, root, startGateway, until } from '../support/index.ts';
+import { ask, fleet } from './router-support.ts';
+
+const run = promisify(execFile);
+const folder = await mkdtemp(join(tmpdir(), 'rutter-learned-'));
+afterAll(() => rm(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+
+const sums = (index: number) => `Please compute the sum of ${index * 7 + 3} and ${index * 5 + 2}, then divide it by 4.`;
+const poems = (index: number) => `Write a tender poem about autumn leaves, a river and letter number ${index}.`;
+
+/** Two models of known strengths, seeded by arithmetic. */
+function outcomes(count: number, names: readonly [string, string]): string {
+  const lines: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const isSum = index % 2 === 0;
+    for (const [place, model] of names.entries()) {
+      const isRight = (place === 0) === isSum ? index % 20 > 0 : index % 10 === 1;
+      const query = isSum ? sums(index) : poems(index);
+      lines.push(JSON.stringify({ query_id: `q${index}`, query, model, performance: isRight ? 1 : 0 }));
+    }
+  }
+  return lines.join('\n');
+}
+
+const environment = { ...process.env, RUTTER_DATA: at('data'), LITELLM_CONFIG_PATH: at('lab.yaml') };
+const command = (...args: readonly string[]) =>
+  run(process.execPath, [join(root, 'core/cli/rutter.mjs'), ...args], { env: environment, cwd: folder });
+
+await writeFile(at('lab.yaml'), 'model_list:\n  - {model_name: m, litellm_params: {model: simulated/m}}\n');
+await writeFile(at('train.jsonl'), outcomes(400, ['counter', 'poet']));
+await writeFile(at('other.jsonl'), outcomes(60, ['stranger', 'nobody']));
+
+const seats = await fleet('counter', 'poet');
+const configFor = (strategy: string, path: string | undefined) => ({
+  model_list: [
+    openAiDeployment('auto', seats.counter, {}, { id: 'auto-counter', router_model: 'counter' }),
+    openAiDeployment('auto', seats.poet, {}, { id: 'auto-poet', router_model: 'poet' }),
+  ],
+  router_settings: {
+    routing_strategy: strategy,
+    routing_strategy_args: { ...(path === undefined ? {} : { model_path: path }), reload_interval: 1 },
+    num_retries: 0,
+  },
+});
+
+const said = async (gateway: Gateway, content: string) =>
+  (await ask(gateway, 'auto', { body: { messages: [{ role: 'user', content }] } })).said;
+
+const strategies = ['rutter-auto', 'llmrouter-knn', 'llmrouter-mlp'];
+
+describe.each(strategies)('%s', (strategy) => {
+  it('is trained by one command, and sends each question to the model that is right about it', async () => {
+    const { stdout } = await command('train', strategy, '--data', 'train.jsonl', '--out', `${strategy}.rra`);
+    expect(stdout).toContain('400 questions, 2 models');
+    const gateway = await startGateway({ config: configFor(strategy, at(`${strategy}.rra`)) });
+    const answers: (string | undefined)[] = [];
+    for (let index = 1000; index < 1020; index++) answers.push(await said(gateway, sums(index)));
+    for (let index = 1000; index < 1020; index++) answers.push(await said(gateway, poems(index)));
+    expect(answers.slice(0, 20).filter((answer) => answer === 'counter').length).toBeGreaterThanOrEqual(18);
+    expect(answers.slice(20).filter((answer) => answer === 'poet').length).toBeGreaterThanOrEqual(18);
+    const reply = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: sums(5) }] }),
+    });
+    expect(reply.headers.get('x-rutter-route')).toContain(`chosen by ${strategy}`);
+  });
+
+  it.each([
+    ['is not there', 'missing.rra', 'ENOENT'],
+    ['is a pickle', 'router.pt', `rutter train ${strategy}`],
+    ['is damaged', 'damaged.rra', 'is no router artefact'],
+  ])('serves on where its artefact %s, and says why', async (_what, file, reason) => {
+    await writeFile(at('damaged.rra'), 'RRA1 and nothing that follows');
+    const gateway = await startGateway({ config: configFor(strategy, at(file)) });
+    expect(['counter', 'poet']).toContain(await said(gateway, sums(1)));
+    await until('the reason in the log', () => gateway.output().includes(reason) || undefined);
+  });
+
+  it('leaves deployments to the next where it was trained for other models', async () => {
+    await command('train', strategy, '--data', 'other.jsonl', '--out', `${strategy}-other.rra`);
+    const gateway = await startGateway({ config: configFor(strategy, at(`${strategy}-other.rra`)) });
+    expect(['counter', 'poet']).toContain(await said(gateway, sums(1)));
+  });
+});
+
+it('takes another artefact up while it runs', async () => {
+  await writeFile(at('swapped.jsonl'), outcomes(400, ['poet', 'counter']));
+  await command('train', 'llmrouter-knn', '--data', 'train.jsonl', '--out', 'live.rra');
+  const gateway = await startGateway({ config: configFor('llmrouter-knn', at('live.rra')) });
+  expect(await said(gateway, sums(2001))).toBe('counter');
+  await command('train', 'llmrouter-knn', '--data', 'swapped.jsonl', '--out', 'live.rra');
+  await until('the other artefact to decide', async () =>
+    (await said(gateway, sums(2003))) === 'poet' ? true : undefined,
+  );
+});
+
+describe('the commands', () => {
+  it('measure an artefact on outcomes it has not seen, and write every decision', async () => {
+    await command('train', 'rutter-auto', '--data', 'train.jsonl', '--out', 'measured.rra');
+    await writeFile(at('test.jsonl'), outcomes(100, ['counter', 'poet']));
+    const { stdout } = await command(
+      ...[
+        'eval',
+        '--artefact',
+        'measured.rra',
+        '--data',
+        'test.jsonl',
+        '--json',
+        'figures.json',
+        '--decisions',
+        'd.jsonl',
+      ],
+    );
+    expect(stdout).toMatch(/quality +9\d\./);
+    expect(stdout).toContain('APGR');
+    const { readFile } = await import('node:fs/promises');
+    const figures = JSON.parse(await readFile(at('figures.json'), 'utf8')) as Record<string, unknown>;
+    expect(figures).toMatchObject({ strategy: 'rutter-auto', questions: 100 });
+    const decisions = (await readFile(at('d.jsonl'), 'utf8')).trim().split('\n');
+    expect(decisions).toHaveLength(100);
+    expect(JSON.parse(decisions[0] as string)).toEqual({ query_id: 'q0', model: 'counter' });
+  });
+
+  it.each([
+    [['train', 'llmrouter-none', '--data', 'train.jsonl', '--out', 'x.rra'], 'There is no strategy "llmrouter-none"'],
+    [['train', 'rutter-auto', '--data', 'absent.jsonl', '--out', 'x.rra'], 'absent.jsonl is no file'],
+    [['train', 'llmrouter-mlp', '--data', 'train.jsonl', '--out', 'x.rra', '--set', 'hidden'], 'expected NAME=JSON'],
+    [['eval', '--artefact', 'lab.yaml', '--data', 'train.jsonl'], 'is no router artefact'],
+  ])('refuse %j', async (args, message) => {
+    const failure = (await command(...args).catch((error: unknown) => error)) as {
+      stderr: string;
+      stdout: string;
+      code: number;
+    };
+    expect(failure.code).toBe(1);
+    expect(`${failure.stderr}${failure.stdout}`).toContain(message);
+  });
+});
