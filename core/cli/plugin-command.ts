@@ -1,13 +1,15 @@
 /** Commands that plugins bring: `rutter <name> …`. */
 import { RutterError } from '@rutter/plugin-sdk';
-import { Kernel } from '../kernel.ts';
+import type { PluginEntry } from '../config/types.ts';
+import { Kernel, type KernelOptions } from '../kernel.ts';
+import { readShipped } from '../plugins/distribution.ts';
 import { kernelOptions } from './given.ts';
 import { readServeOptions } from './options.ts';
 
-/** The exit code; undefined when no plugin of the composition has the command. */
+/** The exit code; undefined when no plugin of the composition, and none that is shipped, has the command. */
 export async function runPluginCommand(name: string, args: readonly string[]): Promise<number | undefined> {
   const { kernel: given } = await kernelOptions(readServeOptions([], process.env));
-  const kernel = new Kernel(given);
+  const kernel = new Kernel(await withClaimants(name, given));
   try {
     const report = await kernel.keeper.apply({ source: 'command' });
     if (!report.ok)
@@ -21,4 +23,29 @@ export async function runPluginCommand(name: string, args: readonly string[]): P
   } finally {
     await kernel.stop();
   }
+}
+
+/** The configuration with the shipped plugins that claim the command, as far as it does not name them itself. */
+async function withClaimants(command: string, given: KernelOptions): Promise<KernelOptions> {
+  const shipped = given.distribution ? await readShipped(given.distribution) : [];
+  const entries = shipped
+    .filter(({ manifest }) => manifest.claims.commands?.includes(command))
+    .map(
+      ({ manifest: { name } }): PluginEntry => ({
+        ...{ use: name, as: name, for: undefined, trust: true, onFailure: 'abort', config: {} },
+        reason: `command ${command}`,
+        place: { file: 'rutter', line: 1, column: 1, path: command },
+      }),
+    );
+  if (entries.length === 0) return given;
+  return {
+    ...given,
+    async readConfiguration(known) {
+      const read = await given.readConfiguration(known);
+      if (!('configuration' in read)) return read;
+      const { plugins } = read.configuration;
+      const missing = entries.filter(({ use }) => !plugins.some((plugin) => plugin.use === use));
+      return { ...read, configuration: { ...read.configuration, plugins: [...plugins, ...missing] } };
+    },
+  };
 }

@@ -26,6 +26,8 @@ export interface Claims {
   readonly settings?: readonly string[];
   /** Prefixes of secret references. */
   readonly references?: readonly string[];
+  /** Names of commands it has: whoever types one gets the plugin composed for it, and nobody else. */
+  readonly commands?: readonly string[];
   /**
    * Keys of vendors in the environment, and the models to offer when one is found and no configuration is given,
    * under `prefix` (the first of `modelPrefixes` when absent).

@@ -37,7 +37,7 @@ const manifestKeys = [
   'shared',
   'stability',
 ];
-const claimKeys = ['modelPrefixes', 'routingStrategies', 'settings', 'references', 'environment'];
+const claimKeys = ['modelPrefixes', 'routingStrategies', 'settings', 'references', 'commands', 'environment'];
 const stabilities = ['stable', 'beta', 'experimental'] as const;
 
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*$/;
@@ -125,6 +125,7 @@ function readClaims(value: unknown, fields: Fields): Claims {
     routingStrategies: claim('routingStrategies'),
     settings: claim('settings', settingsClaim),
     references: claim('references'),
+    commands: claim('commands', kebabCase),
     environment: readEnvironment(value.environment, fields),
   };
   return Object.fromEntries(Object.entries(claims).filter(([, claimed]) => claimed.length > 0));
