@@ -82,6 +82,7 @@ async function askVendor({ call, target: configured }: SampleCall, count: TokenC
     body: text,
     timeoutMs: countMs,
     guarded: target.isGuarded === true,
+    verifies: target.settings.verifies,
   });
   const said = reply.body.toString('utf8');
   if (reply.status >= 300) throw vendorError(target.provider.failure, reply.status, said, reply.headers);

@@ -126,6 +126,7 @@ function send(call: ModelCall, target: Target, request: Outgoing, transfer: Tran
       connectTimeoutMs: kernel.connectTimeoutMs,
       maxReplyBytes: streamBytes,
       guarded: target.isGuarded === true,
+      verifies: target.settings.verifies,
     },
     transfer,
   );

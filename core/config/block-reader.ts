@@ -142,7 +142,7 @@ export class BlockReader {
   }
 
   #tellLater(key: Key, path: Path, { value, spot }: Entry): void {
-    const isOff = value.kind === 'leaf' && value.value === false;
+    const isOff = value.kind === 'leaf' && value.value === false && key.asksWhenFalse !== true;
     const isEmpty = value.kind !== 'leaf' && (value.kind === 'list' ? value.items.length : value.entries.size) === 0;
     if (key.fate !== 'later' || isOff || isEmpty || this.#toldLater.has(key)) return;
     this.#toldLater.add(key);

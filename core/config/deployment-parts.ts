@@ -24,7 +24,8 @@ const ownFields = new Set([
     'order',
   ],
   ...['rpm', 'tpm', 'max_parallel_requests', 'tags', 'tag_regex', 'timeout', 'request_timeout', 'stream_timeout'],
-  ...['num_retries', 'max_retries', 'cooldown_time', 'extra_headers', 'extra_body', 'silent_model'],
+  ...['num_retries', 'max_retries', 'cooldown_time', 'headers', 'extra_headers', 'extra_body'],
+  ...['silent_model', 'ssl_verify'],
   ...['litellm_credential_name', 'configurable_clientside_auth_params'],
 ]);
 

@@ -209,7 +209,7 @@ function build(blocks: EntryBlocks, variant: Variant, isOneOfMany: boolean): Dep
     streamTimeoutMs: value('stream_timeout'),
     numRetries: value('num_retries', 'max_retries'),
     cooldownMs: value('cooldown_time'),
-    extraHeaders: value('extra_headers') ?? {},
+    extraHeaders: { ...value('headers'), ...value('extra_headers') },
     extraBody: value('extra_body') ?? {},
     accessGroups: [...new Set([...accessGroups, ...((info?.values.get('access_groups') as string[]) ?? [])])],
     healthCheck: {
@@ -217,6 +217,7 @@ function build(blocks: EntryBlocks, variant: Variant, isOneOfMany: boolean): Dep
       timeoutMs: (info?.values.get('health_check_timeout') as number | undefined) ?? 60_000,
     },
     silentModel: value('silent_model'),
+    verifies: value('ssl_verify'),
     clientParameters: value('configurable_clientside_auth_params') ?? new Map(),
     prices: pricesOf(parameters.values, info?.values),
     ...parameterParts(parameters, info, variant.provider),

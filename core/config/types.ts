@@ -75,6 +75,8 @@ export interface DeploymentSettings {
   readonly healthCheck: { readonly model: string | undefined; readonly timeoutMs: number };
   /** Group that gets a copy of each chat. */
   readonly silentModel: string | undefined;
+  /** Whether the vendor's certificates are checked, where the deployment says it itself. */
+  readonly verifies: boolean | undefined;
   /** What a caller may bring along, by wire name, with the pattern its value must fit. */
   readonly clientParameters: ReadonlyMap<string, string | undefined>;
   /** Request parameters used when the caller sends none, by wire name. */

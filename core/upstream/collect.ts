@@ -17,6 +17,8 @@ export interface CollectRequest {
   /** 1 MiB when absent. */
   readonly maxReplyBytes?: number;
   readonly guarded?: boolean;
+  /** Whether certificates are checked, where that is not left to what holds for all. */
+  readonly verifies?: boolean | undefined;
 }
 
 export interface CollectedReply {
@@ -36,6 +38,7 @@ export async function collect(upstream: Upstream, request: CollectRequest): Prom
       connectTimeoutMs: Math.min(request.connectTimeoutMs ?? request.timeoutMs, request.timeoutMs),
       maxReplyBytes: request.maxReplyBytes ?? 1024 * 1024,
       guarded: request.guarded ?? false,
+      verifies: request.verifies,
     },
     listener,
   );

@@ -33,6 +33,8 @@ export class Upstream {
   #open = new Map<string, OriginPool>();
   #security = ordinarySecurity;
   #guarded = new Map<string, OriginPool>();
+  /** Of exchanges that want certificates checked where others do not, or the other way round. */
+  #contrary = new Map<string, OriginPool>();
   #guard: AddressGuard;
   #ticks = 0;
   #isClosed = false;
@@ -50,7 +52,7 @@ export class Upstream {
   get stats(): { readonly origins: number; readonly active: number } {
     let active = 0;
     for (const pool of this.#pools()) active += pool.active;
-    return { origins: this.#open.size + this.#guarded.size + this.#retired.size, active };
+    return { origins: this.#kept + this.#retired.size, active };
   }
 
   /** Puts other exceptions in force for guarded exchanges that start from now on. Throws ERR_CONFIG_INVALID. */
@@ -65,9 +67,10 @@ export class Upstream {
   secure(security: ConnectionSecurity): void {
     if (isSameSecurity(security, this.#security)) return;
     this.#security = security;
-    const before = [this.#open, this.#guarded];
+    const before = [this.#open, this.#guarded, this.#contrary];
     this.#open = new Map();
     this.#guarded = new Map();
+    this.#contrary = new Map();
     for (const pools of before) this.#retire(pools);
   }
 
@@ -103,11 +106,17 @@ export class Upstream {
     for (const pool of this.#pools()) pool.destroy(drainingFailure());
     this.#open.clear();
     this.#guarded.clear();
+    this.#contrary.clear();
     this.#retired.clear();
   }
 
-  #start(live: LiveExchange, { url, guarded }: ExchangeRequest): void {
-    const pools = guarded ? this.#guarded : this.#open;
+  get #kept(): number {
+    return this.#open.size + this.#guarded.size + this.#contrary.size;
+  }
+
+  #start(live: LiveExchange, { url, guarded, verifies }: ExchangeRequest): void {
+    const isContrary = verifies !== undefined && verifies !== this.#security.rejectUnauthorized;
+    const pools = guarded ? this.#guarded : isContrary ? this.#contrary : this.#open;
     const end = url.indexOf('/', shortestScheme);
     // A known origin is spelled as WHATWG spells it and was checked when its pool was made.
     const known = end === -1 || unusual.test(url) ? undefined : pools.get(url.slice(0, end));
@@ -120,10 +129,13 @@ export class Upstream {
   }
 
   #add(pools: Map<string, OriginPool>, origin: string, guarded: boolean): OriginPool {
-    if (this.#open.size + this.#guarded.size >= this.#maxOrigins) this.#evict();
+    if (this.#kept >= this.#maxOrigins) this.#evict();
     const pool = new OriginPool(origin, guarded ? this.#guard : undefined, {
       connections: this.#connections,
-      security: this.#security,
+      security:
+        pools === this.#contrary
+          ? { ...this.#security, rejectUnauthorized: !this.#security.rejectUnauthorized }
+          : this.#security,
       onIdle: (idle) => this.#onIdle(idle),
     });
     pools.set(origin, pool);
@@ -134,13 +146,13 @@ export class Upstream {
     pool.idleSince = ++this.#ticks;
     if (this.#retired.delete(pool)) pool.destroy(drainingFailure());
     // Origins that were all busy may have grown past the bound.
-    if (this.#open.size + this.#guarded.size > this.#maxOrigins) this.#evict();
+    if (this.#kept > this.#maxOrigins) this.#evict();
     if (this.#onAllIdle !== undefined && this.stats.active === 0) this.#onAllIdle();
   }
 
   #evict(): void {
     let oldest: { pools: Map<string, OriginPool>; pool: OriginPool } | undefined;
-    for (const pools of [this.#open, this.#guarded]) {
+    for (const pools of [this.#open, this.#guarded, this.#contrary]) {
       for (const pool of pools.values()) {
         if (pool.active === 0 && pool.idleSince < (oldest?.pool.idleSince ?? Number.POSITIVE_INFINITY))
           oldest = { pools, pool };
@@ -153,6 +165,7 @@ export class Upstream {
   *#pools(): Iterable<OriginPool> {
     yield* this.#open.values();
     yield* this.#guarded.values();
+    yield* this.#contrary.values();
     yield* this.#retired;
   }
 }

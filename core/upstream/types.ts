@@ -12,6 +12,8 @@ export interface ExchangeRequest {
   readonly maxReplyBytes: number;
   /** Checks the address at connect time: for any URL a caller or plugin can influence. */
   readonly guarded: boolean;
+  /** Whether certificates are checked, where that is not left to what holds for all. Guarded exchanges do not heed it. */
+  readonly verifies?: boolean | undefined;
 }
 
 /** Called in order: head once, data any number of times, then exactly one of end and error. */

@@ -95,6 +95,27 @@ it('checks no certificates where it is told so, by the file or by SSL_VERIFY', a
   await expect.poll(status, { timeout: 10_000 }).toBe(500);
 });
 
+it('checks certificates of one deployment only, or of all but one, where the deployments say so', async () => {
+  const config = (all: boolean, one: boolean) => ({
+    ...configOf({ ssl_verify: all }),
+    model_list: [
+      { model_name: 'a', litellm_params: { model: 'openai/a', api_key: 'sk-x', api_base: address } },
+      { model_name: 'own', litellm_params: { model: 'openai/a', api_key: 'sk-x', api_base: address, ssl_verify: one } },
+    ],
+  });
+  const [checking, trusting] = await Promise.all([
+    startGateway({ config: config(true, false), files }),
+    startGateway({ config: config(false, true), files }),
+  ]);
+  expect((await ask(checking, 'own')).said).toBe('said to nobody');
+  expect((await ask(checking, 'a')).status).toBe(500);
+  expect((await ask(trusting, 'a')).said).toBe('said to nobody');
+  expect((await ask(trusting, 'own')).status).toBe(500);
+  // A change takes effect on the next call, although a connection is open.
+  await checking.writeConfig(config(true, true));
+  await expect.poll(async () => (await ask(checking, 'own')).status, { timeout: 10_000 }).toBe(500);
+});
+
 it('checks certificates by the authorities of a file, relative to the one that names it', async () => {
   const gateway = await startGateway({ config: configOf({ ssl_verify: 'authority.pem' }), files });
   expect((await ask(gateway, 'a')).said).toBe('said to nobody');

@@ -15,10 +15,44 @@ const v = await fleet(
   'loud',
   'staged',
   'foreign',
+  'laden',
 );
 
 const brought = (name: string, params: object) =>
   openAiDeployment(name, v.open, { num_retries: 0, cooldown_time: 0, ...params });
+
+/** LiteLLM's own: a value of some kind for each, and none of it a field of a request. */
+const ownSettings = {
+  ...{ ssl_verify: true, ssl_certificate: 'c.pem', drop_params: true, modify_params: true, region_name: 'eu' },
+  ...{ cache_control_injection_points: [{ location: 'message', role: 'system' }], supports_system_message: false },
+  ...{ ensure_alternating_roles: true, user_continue_message: { role: 'user', content: 'go on' }, roles: { user: {} } },
+  ...{ initial_prompt_value: 'a', final_prompt_value: 'b', bos_token: '<s>', eos_token: '</s>', hf_model_name: 'h' },
+  ...{ prompt_id: 'p', prompt_variables: { a: 1 }, prompt_version: 2, prompt_label: 'l', litellm_system_prompt: 's' },
+  ...{ guardrails: ['g'], policies: ['p'], vector_store_ids: ['v'], knowledge_bases: ['k'], search_tool_name: 't' },
+  ...{ caching: true, cache: { ttl: 1 }, caching_groups: [['a', 'b']], ttl: 60, preset_cache_key: 'k', 'no-log': true },
+  ...{ default_api_key_tpm_limit: 5, default_api_key_rpm_limit: 5, itpm: 5, otpm: 5, max_file_size_mb: 5 },
+  ...{ fallbacks: ['plain'], context_window_fallback_dict: { a: 'b' }, max_fallbacks: 2, retry_policy: {} },
+  ...{ retry_strategy: 'constant_retry', fastest_response: true, mock_timeout: false, provider_specific_header: {} },
+  ...{ default_headers: { a: 'b' }, litellm_trace_id: 't', litellm_session_id: 's', use_litellm_proxy: false, id: 'x' },
+  ...{ auto_router_config: '{}', auto_router_default_model: 'plain', complexity_router_config: {}, model_info: {} },
+  ...{
+    langfuse_host: 'h',
+    langsmith_project: 'p',
+    gcs_bucket_name: 'b',
+    turn_off_message_logging: true,
+    verbose: true,
+  },
+  ...{ use_chat_completions_api: true, use_in_pass_through: true, merge_reasoning_content_in_choices: true },
+  ...{ tenant_id: 't', aws_region_name: 'r', vertex_project: 'p', azure_scope: 's', s3_bucket_name: 'b' },
+  ...{ created_at: 'today', updated_by: 'me', shared_session: null, allowed_openai_params: ['top_k'], max_budget: 5 },
+  ...{
+    budget_duration: '1d',
+    input_cost_per_token: 1e-6,
+    output_cost_per_second: 1e-6,
+    base_model: 'b',
+    model_id: 'a',
+  },
+};
 
 const gateway = await startGateway({
   env: { EU_KEY: 'sk-of-the-credential', LITELLM_ENVIRONMENT: 'staging' },
@@ -50,6 +84,7 @@ const gateway = await startGateway({
         configurable_clientside_auth_params: ['api_key', { api_base: '^http://127\\.0\\.0\\.1:\\d+/v1' }],
       }),
       openAiDeployment('fixed', v.fixed),
+      openAiDeployment('laden', v.laden, { ...ownSettings, top_k: 4, x_of_the_vendor: true, headers: { 'x-a': '1' } }),
       openAiDeployment('loud', v.loud, { silent_model: 'shadow' }),
       openAiDeployment('shadow', v.shadow),
       openAiDeployment('staged', v.staged, {}, { supported_environments: ['staging', 'production'] }),
@@ -91,6 +126,22 @@ it('gives every deployment the default parameters it does not say itself', async
   expect(last(v.plain).json).toMatchObject({ temperature: 0.9, seed: 7 });
   await ask(gateway, 'plain', { body: { temperature: 0.5 } });
   expect(last(v.plain).json).toMatchObject({ temperature: 0.5, seed: 7 });
+});
+
+it("sends a vendor none of LiteLLM's own settings, and what it does not know as fields of the request", async () => {
+  expect((await ask(gateway, 'laden', { body: { litellm_session_id: 's', 'no-log': true } })).said).toBe('laden');
+  const { headers, json } = last(v.laden);
+  const { messages, ...fields } = json;
+  expect(messages).toEqual([{ role: 'user', content: 'hello' }]);
+  expect(fields).toEqual({
+    ...{ model: 'gpt-4o-mini', temperature: 0.1, seed: 7, metadata: { a: 1 }, top_k: 4, x_of_the_vendor: true },
+  });
+  expect(headers['x-a']).toBe('1');
+});
+
+it('tells of such settings that have no effect', () => {
+  for (const name of ['fallbacks', 'supports_system_message', 'cache_control_injection_points', 'guardrails'])
+    expect(gateway.output()).toContain(`\\"${name}\\" is not honoured yet`);
 });
 
 it('finds keys among the variables that the file sets', async () => {

@@ -24,3 +24,5 @@ export const dashboard = ownedBy('the dashboard');
 export const sharedState = ownedBy('a shared state server');
 export const prices = ownedBy('the price table');
 export const translation = ownedBy('translation');
+export const oneDeployment = ownedBy('settings of single deployments');
+export const learnedRouting = ownedBy('routing by what a prompt says');

@@ -2,6 +2,7 @@
 import { plainPriceNames } from '../../pricing/price-keys.ts';
 import { passThrough, prices as priceTable, translation, virtualKeys } from './capabilities.ts';
 import { honoured, type Key, type KeyBlock, kept } from './key.ts';
+import { ownFamilies, ownParameters } from './own-parameters.ts';
 
 const requestParameters: Readonly<Record<string, Key>> = {
   temperature: honoured('number', 'Default for the request.'),
@@ -125,6 +126,11 @@ export const parametersBlock: KeyBlock = {
     max_retries: honoured('integer', 'Another name of `num_retries`.', { max: 100 }),
     cooldown_time: honoured('duration', 'How long it rests after failures; 0 for not at all.'),
     extra_headers: honoured('headers', 'Headers added to each call.'),
+    headers: honoured('headers', 'Another name of `extra_headers`, which stands over it.'),
+    ssl_verify: honoured(
+      'boolean',
+      'Whether its certificates are checked, in place of `litellm_settings.ssl_verify`, which may name a file of authorities.',
+    ),
     extra_body: honoured('map', 'Fields added to each body.'),
     drop_params: kept('boolean', 'Leave out what the vendor does not support, instead of refusing it.'),
     modify_params: kept('boolean', 'Mend requests that the vendor would refuse.'),
@@ -154,8 +160,9 @@ export const parametersBlock: KeyBlock = {
     merge_reasoning_content_in_choices: translation('boolean', 'Put reasoning into the text.'),
     ...requestParameters,
     ...prices,
+    ...ownParameters,
   },
-  families: [...priceFamilies, ...vendorFamilies],
+  families: [...priceFamilies, ...vendorFamilies, ...(ownFamilies ?? [])],
 };
 
 export const modelInfoBlock: KeyBlock = {

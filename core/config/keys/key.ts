@@ -49,6 +49,8 @@ export interface KeyOptions {
   readonly choices?: readonly string[];
   /** Name of the block that describes what stands inside, for `block`, `blocks` and `block-map`. */
   readonly block?: string;
+  /** Of a key without effect: false asks for something too, and is told of as well. */
+  readonly asksWhenFalse?: boolean;
   /** The key must not be left without a value where it stands: absent and empty are different things. */
   readonly needsValue?: boolean;
 }

@@ -30,6 +30,19 @@ export const gatewayFields: readonly string[] = [
   'drop_params',
   'additional_drop_params',
   'allowed_openai_params',
+  // LiteLLM's clients may send these too; no vendor knows them.
+  'litellm_session_id',
+  'litellm_trace_id',
+  'litellm_call_id',
+  'caching',
+  'no-log',
+  'policies',
+  'prompt_id',
+  'prompt_variables',
+  'prompt_version',
+  'max_retries',
+  'request_timeout',
+  'stream_timeout',
 ];
 
 const owned = new Set(gatewayFields);
