@@ -61,9 +61,16 @@ export const openAiAsks: readonly string[] = [
   'best_of',
 ];
 
+/** OpenAI's parameters by which null is the same as nothing, to clients and to OpenAI; to other vendors it is a fault. */
+const nullable = [
+  ...['temperature', 'top_p', 'n', 'stop', 'seed', 'max_tokens', 'max_completion_tokens', 'user'],
+  ...['presence_penalty', 'frequency_penalty', 'logprobs', 'top_logprobs', 'response_format', 'reasoning_effort'],
+  ...['tools', 'tool_choice', 'parallel_tool_calls', 'stream_options', 'service_tier', 'metadata', 'dimensions'],
+];
+
 /**
  * The fields of a body, by wire name, to take out because the vendor lacks them. A value that asks for nothing
- * goes without a word; one in `allowed_openai_params` stays for the vendor to judge.
+ * goes without a word, null of any parameter too; one in `allowed_openai_params` stays for the vendor to judge.
  */
 export function lacking(
   fields: Readonly<JsonObject>,
@@ -73,7 +80,7 @@ export function lacking(
   const allowed = names(deployment.params.allowed_openai_params);
   const isThere = (name: string) =>
     Object.hasOwn(fields, name) && fields[name] !== undefined && !allowed.includes(name);
-  const out: string[] = [];
+  const out = nullable.filter((name) => Object.hasOwn(fields, name) && fields[name] === null);
   for (const name of lacks) {
     if (!isThere(name)) continue;
     out.push(name);

@@ -58,7 +58,8 @@ export default definePlugin({
       },
       chat: {
         framing: 'sse',
-        structured: () => 'native',
+        // Its own JSON mode excludes tools.
+        structured: (_deployment, { tools = [] }) => (tools.length > 0 ? 'tool' : 'native'),
         request: (input) => writeRequest(input, chatPath),
         reply: (body) => readReply(body),
         events: () => readEvents(),

@@ -4,7 +4,7 @@
  * Reasoning comes in a field of Groq's own, and a stream's usage beside the
  * usual place, so replies are read and not passed on as bytes.
  */
-import type { Deployment } from '@rutter/plugin-sdk';
+import type { ChatRequest, Deployment } from '@rutter/plugin-sdk';
 import {
   imagePart,
   isFilled,
@@ -54,6 +54,12 @@ function effortOfThinking(thinking: unknown): string | undefined {
   return budget <= 1024 ? 'low' : budget <= 2048 ? 'medium' : 'high';
 }
 
+/** A schema is kept to by some models, and not in streams; JSON of any shape by all. Neither goes beside tools. */
+function structured({ model }: Deployment, { tools = [], stream, responseFormat }: ChatRequest): 'native' | 'tool' {
+  if (tools.length > 0) return 'tool';
+  return responseFormat?.type === 'json' || (bySchema.test(model) && !stream) ? 'native' : 'tool';
+}
+
 export const groqChat = openAiChatCodec({
   limits: {
     vendor: 'Groq',
@@ -63,7 +69,7 @@ export const groqChat = openAiChatCodec({
   openAiName: () => undefined,
   limitName: 'max_completion_tokens',
   relays: false,
-  structured: ({ model }) => (bySchema.test(model) ? 'native' : 'tool'),
+  structured,
   messages: messagesWith({
     vendor: 'Groq',
     parts: { image_url: imagePart },

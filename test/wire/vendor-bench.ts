@@ -47,6 +47,8 @@ export interface BenchOptions extends Pick<GatewayOptions, 'env'> {
   readonly streamType?: string;
   /** Further settings of every deployment. */
   readonly params?: Fields;
+  /** `general_settings`. */
+  readonly settings?: Fields;
 }
 
 export interface Bench {
@@ -68,6 +70,7 @@ export async function startBench({
   base = '',
   streamType = streamed,
   params,
+  settings,
   env,
 }: BenchOptions): Promise<Bench> {
   const answers = new Map<string, VendorHandler>();
@@ -85,6 +88,7 @@ export async function startBench({
     config: {
       model_list: [entry('strict/*', {}), entry('lenient/*', { drop_params: true })],
       router_settings: once,
+      ...(settings && { general_settings: settings }),
     },
     ...(env && { env }),
   });
