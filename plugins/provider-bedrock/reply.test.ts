@@ -131,6 +131,11 @@ describe('a stream', () => {
       stop(3),
       end,
     );
+    // Clients of a stream put the block together by itself: without its text the signature would be worth nothing.
+    expect(events).toContainEqual({
+      type: 'reasoning-block',
+      block: { text: 'hm', signature: 'sign', origin: 'anthropic-messages' },
+    });
     expect(collectEvents(events)).toEqual({
       text: 'A',
       reasoning: [

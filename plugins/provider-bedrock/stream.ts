@@ -27,6 +27,8 @@ interface OpenBlock {
   readonly tool: number;
   hasInput: boolean;
   isReasoning: boolean;
+  /** What was thought in it: a signature without its text is worth nothing. */
+  text: string;
   signature: string;
 }
 
@@ -67,7 +69,7 @@ class ConverseReader {
   }
 
   #block(index: number, tool = -1): OpenBlock {
-    const found = this.#open.get(index) ?? { tool, hasInput: false, isReasoning: false, signature: '' };
+    const found = this.#open.get(index) ?? { tool, hasInput: false, isReasoning: false, text: '', signature: '' };
     this.#open.set(index, found);
     return found;
   }
@@ -99,6 +101,7 @@ class ConverseReader {
     if (isString(signature)) block.signature += signature;
     block.isReasoning = true;
     if (!isFilled(text)) return [];
+    block.text += text;
     this.#thinking += text;
     return [{ type: 'reasoning-delta', text }];
   }
@@ -109,7 +112,7 @@ class ConverseReader {
     if (block === undefined) return [];
     if (block.tool >= 0) return block.hasInput ? [] : [{ type: 'tool-call-delta', index: block.tool, arguments: '{}' }];
     if (!block.isReasoning || block.signature === '') return [];
-    return [{ type: 'reasoning-block', block: { signature: block.signature, origin: this.#origin } }];
+    return [{ type: 'reasoning-block', block: { text: block.text, signature: block.signature, origin: this.#origin } }];
   }
 
   #metadata({ usage: found, trace }: JsonObject): ChatEvent[] {
