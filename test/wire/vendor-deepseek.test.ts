@@ -190,7 +190,7 @@ describe('a reply', () => {
     bench.answers('whole', reply({ content: 'Four.', reasoning_content: 'Two and two…' }));
     const read = await bench.chat('whole', { messages: hello });
     expect(choiceOf(read).message).toEqual({ role: 'assistant', content: 'Four.', reasoning_content: 'Two and two…' });
-    expect(read.body.usage).toEqual(usage);
+    expect(read.body.usage).toEqual({ ...usage, prompt_tokens_details: { cached_tokens: 64 } });
   });
 
   it('behind keep-alives is whole', async () => {
@@ -232,7 +232,7 @@ describe('a reply', () => {
       text: 'So.',
       calls: [{ id: 'call_0_a', name: 'get_weather', input: { city: 'Rome' } }],
       finish: 'tool_calls',
-      tokens: { prompt: 100, completion: 30 },
+      tokens: { prompt: 100, completion: 30, cached: 64, reasoning: 12 },
     });
   });
 

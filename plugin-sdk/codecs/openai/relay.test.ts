@@ -468,6 +468,28 @@ describe('a relayed whole reply', () => {
   });
 });
 
+describe('cached tokens under a vendor’s own name', () => {
+  const own = { prompt_tokens: 20, completion_tokens: 9, prompt_cache_hit_tokens: 8, prompt_cache_miss_tokens: 12 };
+  const told = { prompt_tokens_details: { cached_tokens: 8 }, ...own };
+  const whole = (counts: object) => bytes(`{"id":"x","model":"m","usage":${JSON.stringify(counts)},"choices":[]}`);
+
+  it('are told under the usual one too, whole and streamed, wherever the bytes are cut', () => {
+    const reply = new OpenAiRelay(context).whole(whole(own));
+    expect(JSON.parse(Buffer.from(reply).toString())).toMatchObject({ model: 'my-group', usage: told });
+    const counted = usageChunk.replace(JSON.stringify(usage), JSON.stringify(own));
+    const all = bytes(`${opening}${chunk({ content: 'x' })}${chunk({}, 'stop')}${counted}data: [DONE]\n\n`);
+    const { text } = run([all]);
+    expect(text).toContain(`"usage":${JSON.stringify(told)}}`);
+    for (let at = 0; at < all.length; at += 7) expect(run([all.subarray(0, at), all.subarray(at)]).text).toBe(text);
+  });
+
+  it('stand where the usual name is there already', () => {
+    const reply = new OpenAiRelay({ ...context, model: 'm' });
+    const body = whole({ ...own, prompt_tokens_details: { cached_tokens: 8 } });
+    expect(reply.whole(body)).toBe(body);
+  });
+});
+
 describe('the scan', () => {
   const scan = new ReplyScan();
 

@@ -1,7 +1,8 @@
 /**
  * Bytes of this dialect on their way through: read along, and changed only in
  * the model's name, in a name for reasoning or a reason to finish that is not
- * the usual one, and in the usage chunk of a client that did not ask for it.
+ * the usual one, in the usage chunk of a client that did not ask for it, and in
+ * counts of cached tokens that have a vendor's own name alone.
  * Azure opens streams with a chunk that has neither id nor choices and tells
  * what was found in the prompt: that goes into the first chunk that has them.
  */
@@ -11,6 +12,7 @@ import type { Relay, RelayContext } from '../../contract/wire.ts';
 import { malformed } from '../failures.ts';
 import { EventLines, EventSplitter, maxEventBytes } from '../sse-split.ts';
 import { isObject, parseJson } from '../values.ts';
+import { missingCacheCount } from './cache-counts.ts';
 import { carriesError, innerFailure } from './failure.ts';
 import { ReplyScan } from './scan.ts';
 import { readUsage } from './usage.ts';
@@ -53,6 +55,8 @@ export class OpenAiRelay implements Relay {
   /** A member, with its comma, on its way from a chunk that was dropped to the next one. */
   #held: Buffer | undefined;
   #serviceTier: unknown;
+  /** A member that the usage just seen lacks. */
+  #cacheCount: Buffer | undefined;
 
   constructor(context: RelayContext, entries: EntriesName = 'choices') {
     this.#model = context.model === undefined ? undefined : Buffer.from(JSON.stringify(context.model));
@@ -195,7 +199,11 @@ export class OpenAiRelay implements Relay {
   #note(data: Buffer): void {
     const { usageStart, usageEnd, groqStart, groqEnd, tierStart, tierEnd, hasOutput, outputLength, active, finished } =
       this.#scan;
-    if (usageEnd > 0) this.#usageBytes = Buffer.from(data.subarray(usageStart, usageEnd));
+    this.#cacheCount = undefined;
+    if (usageEnd > 0) {
+      this.#usageBytes = Buffer.from(data.subarray(usageStart, usageEnd));
+      this.#cacheCount = missingCacheCount(this.#usageBytes);
+    }
     if (groqEnd > 0) this.#groqBytes = Buffer.from(data.subarray(groqStart, groqEnd));
     // The first chunk may tell what was asked for; beside the usage stands what it was.
     if (tierEnd > 0 && (this.#serviceTier === undefined || usageEnd > 0))
@@ -208,16 +216,19 @@ export class OpenAiRelay implements Relay {
   }
 
   #isKept(data: Buffer): boolean {
-    return this.#scan.mends.length === 0 && this.#held === undefined && this.#keepsModel(data);
+    const isWhole = this.#held === undefined && this.#cacheCount === undefined;
+    return isWhole && this.#scan.mends.length === 0 && this.#keepsModel(data);
   }
 
   /** What the scan found to be changed, in order. */
   #edits(data: Buffer): Edit[] {
-    const { modelStart, modelEnd, objectStart, mends } = this.#scan;
+    const { modelStart, modelEnd, objectStart, usageStart, mends } = this.#scan;
     const edits: Edit[] = mends.map(({ start, end, to }) => ({ start, end, bytes: Buffer.from(to) }));
     if (!this.#keepsModel(data)) edits.push({ start: modelStart, end: modelEnd, bytes: this.#model! });
     if (this.#held !== undefined) edits.push({ start: objectStart, end: objectStart, bytes: this.#held });
     this.#held = undefined;
+    if (this.#cacheCount !== undefined)
+      edits.push({ start: usageStart + 1, end: usageStart + 1, bytes: this.#cacheCount });
     return edits.sort((a, b) => a.start - b.start);
   }
 
