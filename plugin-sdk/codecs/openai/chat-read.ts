@@ -107,6 +107,8 @@ function readMessage(message: JsonObject): Message {
     toolCalls,
     reasoning: blocks ?? (text === undefined ? undefined : [{ text }]),
     toolCallId: set.take('tool_call_id', isString),
+    // Not OpenAI's; it also stays among the fields that only servers of this dialect see.
+    isError: role === 'tool' && isBoolean(message.is_error) ? message.is_error : undefined,
     refusal: set.take('refusal', isString),
     extra: set.extra,
   });

@@ -87,6 +87,7 @@ const message = fc.oneof(
     tool_call_id: filled,
     content: fc.oneof(word, fc.array(part, { maxLength: 2 })),
     name: maybe(filled),
+    is_error: maybe(fc.oneof(fc.boolean(), word)),
   }),
   record({ role: fc.constant('function'), name: filled, content: word }),
 );
@@ -231,6 +232,14 @@ describe('a chat body read into the neutral model', () => {
     });
     expect(request.messages[0]!.content).toEqual([{ type: 'image', mediaType: 'image/gif', data: 'QUJD' }]);
     expect(request.messages[1]!.reasoning).toEqual([{ text: 't', signature: 's', origin: 'anthropic-messages' }]);
+  });
+
+  it('reads the mark of a tool that failed, and leaves it where it was', () => {
+    const failed = { role: 'tool', tool_call_id: 'a', content: 'No such place.', is_error: true };
+    const body = { model: 'upstream-model', messages: [failed, { ...failed, is_error: 'yes' }] };
+    const { messages } = openAiChatDialect.chat!(body);
+    expect(messages.map(({ isError }) => isError)).toEqual([true, undefined]);
+    expect(roundTrip(body)).toEqual(body);
   });
 
   it('refuses a part that only another dialect knows, by its path', () => {
