@@ -3,6 +3,7 @@ export { anthropicMessagesCodec } from './anthropic/codec.ts';
 export { anthropicFailure } from './anthropic/failure.ts';
 export { type Thinking as ClaudeThinking, writeThinking as writeClaudeThinking } from './anthropic/reasoning.ts';
 export type { AnthropicCodecOptions } from './anthropic/request.ts';
+export { writeSampling as writeClaudeSampling } from './anthropic/sampling.ts';
 export { nativeSchema as nativeClaudeSchema } from './anthropic/structure.ts';
 export { readUsage as readAnthropicUsage } from './anthropic/usage.ts';
 export {

@@ -13,6 +13,7 @@ import {
   openAiAsks,
   openAiHints,
   unsupported,
+  writeClaudeSampling,
 } from '@rutter/plugin-sdk/codecs';
 import type { Writing } from './content.ts';
 import { writeSystem, writeTurns } from './messages.ts';
@@ -50,6 +51,7 @@ export function writeRequest(request: ChatRequest & { readonly deployment: Deplo
   const writing: Writing = { model, names: new ToolNames(request), drops };
   refuseUnsupported(request, deployment, drops);
   const thinking = writeThinking(request, { deployment, model, drops });
+  const sampling = writeSampling(request, { deployment, model, thinking, drops });
   const tools = writeTools(request, writing, {
     modifies: deployment.params.modify_params === true,
     isThinking: thinking.isThinking,
@@ -59,13 +61,13 @@ export function writeRequest(request: ChatRequest & { readonly deployment: Deplo
     ...own,
     messages: writeTurns(request.messages, writing),
     system: writeSystem(request.messages, writing),
-    inferenceConfig: inferenceConfig(request, thinking, drops),
+    inferenceConfig: inferenceConfig(request, sampling, drops),
     toolConfig: tools.toolConfig,
     outputConfig: own.outputConfig ?? structuredOutput(request, model, drops),
     serviceTier: own.serviceTier ?? serviceTier(request, drops),
     requestMetadata: requestMetadata(request, drops),
     additionalModelRequestFields: filled(
-      merged(additional, topK(request, { model, thinking, drops }), thinking.fields, tools.additional),
+      merged(additional, topK(sampling.top_k, model, drops), thinking.fields, tools.additional),
     ),
   });
   return {
@@ -76,7 +78,7 @@ export function writeRequest(request: ChatRequest & { readonly deployment: Deplo
   };
 }
 
-const sampling = ['n', 'seed', 'presence_penalty', 'frequency_penalty', 'logprobs', 'top_logprobs'];
+const lacks = ['n', 'seed', 'presence_penalty', 'frequency_penalty', 'logprobs', 'top_logprobs'];
 
 function refuseUnsupported(request: ChatRequest, deployment: Deployment, drops: Drops): void {
   const { count: n, seed, presencePenalty, frequencyPenalty, logprobs, topLogprobs, responseFormat } = request;
@@ -84,7 +86,7 @@ function refuseUnsupported(request: ChatRequest, deployment: Deployment, drops: 
     ...{ n, seed, presence_penalty: presencePenalty, frequency_penalty: frequencyPenalty },
     ...{ logprobs, top_logprobs: topLogprobs },
   };
-  lacking(asked, { vendor, lacks: sampling }, { deployment, drops });
+  lacking(asked, { vendor, lacks }, { deployment, drops });
   // Whoever asks for JSON alone has said so in the messages too.
   if (responseFormat?.type === 'json') drops.dropped.push('response_format');
 }
@@ -140,31 +142,38 @@ function merged(...all: readonly JsonObject[]): JsonObject {
   return into;
 }
 
-function inferenceConfig(request: ChatRequest, { isThinking }: Thinking, { dropped }: Drops): JsonObject | undefined {
-  const { maxOutputTokens, temperature, topP, stop = [] } = request;
-  // While Claude thinks, it takes no temperature but 1.
-  const isForced = isThinking && temperature !== undefined && temperature !== 1;
-  if (isForced) dropped.push('temperature');
+interface Sampled {
+  readonly deployment: Deployment;
+  readonly model: Model;
+  readonly thinking: Thinking;
+  readonly drops: Drops;
+}
+
+/** Claude's rules hold wherever it is served. */
+function writeSampling(request: ChatRequest, { deployment, model, thinking, drops }: Sampled): JsonObject {
+  if (isClaude(model) || isOpaque(model))
+    return writeClaudeSampling(request, { thinking, deployment: { ...deployment, model: model.name }, drops });
+  const { temperature, topP: top_p, topK: top_k } = request;
+  return { temperature, top_p, top_k };
+}
+
+function inferenceConfig(request: ChatRequest, sampling: JsonObject, { dropped }: Drops): JsonObject | undefined {
+  const { maxOutputTokens, stop = [] } = request;
   const stopSequences = stop.filter((text) => text.trim() !== '');
   if (stopSequences.length < stop.length) dropped.push('stop');
   return filled(
     defined({
       maxTokens: maxOutputTokens,
-      temperature: isForced ? 1 : temperature,
-      topP,
+      temperature: sampling.temperature,
+      topP: sampling.top_p,
       stopSequences: stopSequences.length > 0 ? stopSequences : undefined,
     }),
   );
 }
 
 /** `top_k` has a name of its own with each maker. */
-function topK({ topK: value }: ChatRequest, to: { model: Model; thinking: Thinking; drops: Drops }): JsonObject {
-  const { model, drops } = to;
+function topK(value: unknown, model: Model, drops: Drops): JsonObject {
   if (value === undefined) return {};
-  if (to.thinking.isThinking) {
-    drops.dropped.push('top_k');
-    return {};
-  }
   if (isNova(model)) return { inferenceConfig: { topK: value } };
   if (isClaude(model) || isOpaque(model) || model.vendor === 'mistral') return { top_k: value };
   if (model.vendor === 'cohere') return { k: value };

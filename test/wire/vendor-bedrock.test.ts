@@ -238,7 +238,6 @@ describe('the request', () => {
     await ask('claude', {
       max_completion_tokens: 99,
       temperature: 0.3,
-      top_p: 0.9,
       top_k: 7,
       stop: ['END', ' '],
       user: 'someone@example.com',
@@ -248,11 +247,21 @@ describe('the request', () => {
     });
     expect(bodyOf()).toEqual({
       messages: [{ role: 'user', content: [{ text: 'Ahoy' }] }],
-      inferenceConfig: { maxTokens: 99, temperature: 0.3, topP: 0.9, stopSequences: ['END'] },
+      inferenceConfig: { maxTokens: 99, temperature: 0.3, stopSequences: ['END'] },
       requestMetadata: { team: 'blue', user: 'someone@example.com' },
       serviceTier: { type: 'flex' },
       additionalModelRequestFields: { frobnicate: 1, top_k: 7 },
     });
+  });
+
+  it('takes Claude for what it is: with one sampler from 4.1 on', async () => {
+    const both = { temperature: 0.3, top_p: 0.9 };
+    const refused = await raw({ model: 'claude', ...both });
+    expect([refused.status, fieldsOf((await json(refused)).error).param]).toEqual([400, 'top_p']);
+    await ask('lax', both);
+    expect(bodyOf().inferenceConfig).toEqual({ temperature: 0.3 });
+    await ask('nova', both);
+    expect(bodyOf().inferenceConfig).toEqual({ temperature: 0.3, topP: 0.9 });
   });
 
   it('takes guardrail and performance from the deployment', async () => {

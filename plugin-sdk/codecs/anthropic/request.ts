@@ -2,12 +2,13 @@
 import type { ChatRequest } from '../../contract/chat.ts';
 import type { Deployment } from '../../contract/request.ts';
 import type { UpstreamRequest } from '../../contract/wire.ts';
-import { asksForNothing, type Drops, dropsFor, lacking, openAiAsks, openAiHints } from '../drops.ts';
+import { asksForNothing, type Drops, dropsFor, openAiAsks, openAiHints } from '../drops.ts';
 import { defined, isArray, isNumber, isObject, isString, type JsonObject } from '../values.ts';
 import { betasOf } from './betas.ts';
 import { writeSystem, writeTurns } from './messages.ts';
-import { apiVersion, modelVersion } from './names.ts';
+import { apiVersion } from './names.ts';
 import { type Thinking, writeThinking } from './reasoning.ts';
+import { writeSampling } from './sampling.ts';
 import { nativeSchema } from './structure.ts';
 import { writeTools } from './tools.ts';
 
@@ -109,42 +110,6 @@ function maxTokens(
   if (maxOutputTokens !== undefined) return maxOutputTokens;
   const most = isNumber(info.max_output_tokens) ? info.max_output_tokens : undefined;
   return most ?? (budget >= fallback ? budget + fallback : fallback);
-}
-
-/** From 4.7 on models take nothing that steers sampling, from 4.1 on not both of the first two. */
-const firstUnsteered = 407;
-const firstOfOne = 401;
-
-function writeSampling(
-  { temperature, topP, topK }: ChatRequest,
-  { thinking, deployment, drops }: { thinking: Thinking; deployment: Deployment; drops: Drops },
-): JsonObject {
-  const fields = defined({ temperature, top_p: topP, top_k: topK });
-  const { model } = deployment;
-  const version = modelVersion(model);
-  const allows = { deployment, drops };
-  if (version >= firstUnsteered) return without(fields, lacking(fields, { vendor: model, lacks: samplers }, allows));
-  if (thinking.isThinking) return thinkingSampling(fields, drops);
-  if (version < firstOfOne || temperature === undefined || topP === undefined) return fields;
-  const lacks = { vendor: `${model} takes temperature or top_p; beside the one it`, lacks: ['top_p'] };
-  return without(fields, lacking(fields, lacks, allows));
-}
-
-const samplers = ['temperature', 'top_p', 'top_k'];
-
-const without = (fields: JsonObject, names: readonly string[]): JsonObject =>
-  Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
-
-const leastThinkingTopP = 0.95;
-
-// While a model thinks, the API takes no temperature but 1, hardly any top_p, and no top_k.
-function thinkingSampling({ temperature, top_p: topP, top_k: topK }: JsonObject, { dropped }: Drops): JsonObject {
-  const isForced = temperature !== undefined && temperature !== 1;
-  const isNarrow = isNumber(topP) && topP < leastThinkingTopP;
-  if (isForced) dropped.push('temperature');
-  if (isNarrow) dropped.push('top_p');
-  if (topK !== undefined) dropped.push('top_k');
-  return { temperature: isForced ? 1 : temperature, top_p: isNarrow ? undefined : topP };
 }
 
 // The API refuses stops that are nothing but white space.
