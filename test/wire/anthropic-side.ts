@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type Asked,
   type Called,
+  emptyTurn,
   type Fields,
   fieldsOf,
   joined,
@@ -11,11 +12,12 @@ import {
   type Tokens,
   type Truth,
   type Turn,
+  thought,
 } from './truth.ts';
 
 const jsonTool = 'json_tool_call';
 const wrapper = 'values';
-export const signature = 'c2lnbmVkIGJ5IHRoZSB2ZW5kb3I=';
+export const usualSignature = 'c2lnbmVkIGJ5IHRoZSB2ZW5kb3I=';
 
 const stopReasons = {
   stop: 'end_turn',
@@ -48,7 +50,7 @@ const answersByTool = (request: Fields) =>
 /** A tool's input is an object: of another schema the value stands inside one. */
 const isWrapped = (schema: unknown) => isDeepStrictEqual(fieldsOf(schema).required, [wrapper]);
 
-function blocksOf({ text, calls = [], reasoning }: Truth, request: Fields): Block[] {
+function blocksOf({ text, calls = [], reasoning, signature = usualSignature }: Truth, request: Fields): Block[] {
   const blocks: Block[] = [];
   if (reasoning !== undefined)
     blocks.push({
@@ -153,7 +155,7 @@ export function askedOfAnthropic(body: Fields): Asked {
       })),
     choice: json === undefined ? (named ?? String(choices[String(choice.type)] ?? choice.type)) : 'auto',
     isParallel: choice.disable_parallel_tool_use !== true,
-    ...(json !== undefined && { schema: unwrapped(json.input_schema) }),
+    ...schemaOf(body, json),
     ...(body.temperature !== undefined && { temperature: body.temperature }),
     ...(body.top_p !== undefined && { topP: body.top_p }),
     stop: [body.stop_sequences ?? []].flat(),
@@ -161,21 +163,31 @@ export function askedOfAnthropic(body: Fields): Asked {
   };
 }
 
+/** The schema that a forced tool has, or the API's own parameter. */
+function schemaOf({ output_config: config }: Fields, tool: Fields | undefined): { schema?: unknown } {
+  if (tool !== undefined) return { schema: unwrapped(tool.input_schema) };
+  const { format } = fieldsOf(config ?? {});
+  return format === undefined ? {} : { schema: fieldsOf(format).schema };
+}
+
 function turnOf({ role, content }: Fields): Turn {
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : listOf(content);
   const of = (type: string) => blocks.filter((block) => block.type === type) as Fields[];
   const textIn = (parts: readonly Fields[]) => parts.map(({ text }) => text ?? '').join('');
   return {
+    ...emptyTurn,
     role: role === 'assistant' ? 'assistant' : 'user',
     text: textIn(of('text')),
+    thoughts: of('thinking').map(({ thinking, signature }) => thought(thinking, signature)),
     images: [...of('image'), ...of('document')].map((image) => {
       const { type, url, media_type: media, data } = fieldsOf(image.source);
       return type === 'url' ? String(url) : `${media},${data}`;
     }),
     calls: of('tool_use').map(({ id, name, input }) => ({ id: String(id), name: String(name), input })),
-    results: of('tool_result').map(({ tool_use_id: id, content: parts }) => ({
+    results: of('tool_result').map(({ tool_use_id: id, content: parts, is_error: isError }) => ({
       id: String(id),
       text: typeof parts === 'string' ? parts : textIn(listOf(parts)),
+      ...(isError === true && { isError }),
     })),
   };
 }

@@ -23,9 +23,20 @@ const calledBy = (calls: unknown): Called[] =>
     return { id: String(id), name: String(name), input: JSON.parse(String(text)) as unknown };
   });
 
+/** What a client reads, and what it sends back as its history. */
+export interface Reply {
+  readonly told: Told;
+  /** The assistant's message with all fields, known or not. */
+  readonly message: Fields;
+  readonly headers: Headers;
+}
+
+export const askWhole = async (client: OpenAI, model: string, chat: Chat): Promise<Told> =>
+  (await replyWhole(client, model, chat)).told;
+
 /** Asks for a whole reply, and holds it to what every reply must be. */
-export async function askWhole(client: OpenAI, model: string, chat: Chat): Promise<Told> {
-  const reply = await client.chat.completions.create({ ...chat, model });
+export async function replyWhole(client: OpenAI, model: string, chat: Chat): Promise<Reply> {
+  const { data: reply, response } = await client.chat.completions.create({ ...chat, model }).withResponse();
   expect(reply).toMatchObject({ object: 'chat.completion', model, id: expect.stringMatching(/./) });
   expect(reply.created).toBeGreaterThan(1_700_000_000);
   expect(reply.choices).toHaveLength(1);
@@ -33,13 +44,14 @@ export async function askWhole(client: OpenAI, model: string, chat: Chat): Promi
   expect(choice).toMatchObject({ index: 0, message: { role: 'assistant' } });
   if (reply.usage) expect(reply.usage.total_tokens).toBe(reply.usage.prompt_tokens + reply.usage.completion_tokens);
   const message = choice!.message;
-  return {
+  const told = {
     text: message.content ?? '',
     calls: calledBy(message.tool_calls),
     reasoning: String(fieldsOf(message).reasoning_content ?? ''),
     finish: choice!.finish_reason,
     tokens: tokensOf(reply.usage),
   };
+  return { told, message: fieldsOf(message), headers: response.headers };
 }
 
 export type Chunk = OpenAI.ChatCompletionChunk;
@@ -54,11 +66,43 @@ export async function collected<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
+export const askStream = async (client: OpenAI, model: string, chat: Chat): Promise<Told> =>
+  (await replyStreamed(client, model, chat)).told;
+
 /** Asks for a stream with its usage, and holds it to what every stream must be. */
-export async function askStream(client: OpenAI, model: string, chat: Chat): Promise<Told> {
-  const chunks = await chunksOf(client, model, { ...chat, stream_options: { include_usage: true } } as unknown as Chat);
+export async function replyStreamed(client: OpenAI, model: string, chat: Chat): Promise<Reply> {
+  const body = { ...chat, model, stream: true as const, stream_options: { include_usage: true } };
+  const { data, response } = await client.chat.completions.create(body).withResponse();
+  const chunks = await collected(data);
   expectWellFormed(chunks, model);
-  return toldIn(chunks);
+  return { told: toldIn(chunks), message: messageIn(chunks), headers: response.headers };
+}
+
+/** The message that the deltas of a stream add up to, as a client puts it together that keeps what it does not know. */
+function messageIn(chunks: readonly Chunk[]): Fields {
+  const message: Record<string, unknown> = {};
+  for (const { delta } of chunks.flatMap(({ choices }) => choices)) grow(message, fieldsOf(delta));
+  return message;
+}
+
+/** Texts and lists grow at their end, entries with an index in their place; of anything else the last value stands. */
+function grow(into: Record<string, unknown>, delta: Fields): void {
+  for (const [name, value] of Object.entries(delta)) {
+    const before = into[name];
+    if (value === null || value === undefined) into[name] ??= value;
+    else if (typeof value === 'string' && typeof before === 'string' && name !== 'role') into[name] = before + value;
+    else if (Array.isArray(value)) {
+      into[name] ??= [];
+      const list = into[name] as Record<string, unknown>[];
+      for (const { index, ...entry } of listOf(value)) {
+        const known = typeof index === 'number' ? list[index] : undefined;
+        if (known === undefined) list.push({ ...entry });
+        else grow(known, entry);
+      }
+    } else if (typeof value === 'object' && typeof before === 'object' && before !== null)
+      grow(before as Record<string, unknown>, fieldsOf(value));
+    else into[name] = value;
+  }
 }
 
 /** The rules of chunks that clients depend on. */

@@ -21,19 +21,23 @@ const geminiUsage = ({ prompt, completion, cached, reasoning }: Tokens) => ({
 const envelope = (model: string) => ({ modelVersion: model, responseId: 'mAitaLmkHPPlz7IPvtfUqQ4' });
 const content = (parts: readonly object[]) => ({ role: 'model', parts });
 
-const callParts = ({ calls = [] }: Truth) =>
+const callParts = ({ calls = [], signature: signed = signature }: Truth) =>
   calls.map(({ name, input }, index) => ({
     functionCall: { name, args: input },
     // Of parallel calls the first is signed.
-    ...(index === 0 && { thoughtSignature: signature }),
+    ...(index === 0 && { thoughtSignature: signed }),
   }));
 
-const geminiWhole = (truth: Truth, model: string) => ({
+/** Without calls it is the last text that is signed. */
+const signedText = ({ calls = [], signature: signed }: Truth) =>
+  signed !== undefined && calls.length === 0 ? { thoughtSignature: signed } : {};
+
+export const geminiWhole = (truth: Truth, model: string) => ({
   candidates: [
     {
       content: content([
         ...(truth.reasoning === undefined ? [] : [{ text: truth.reasoning, thought: true }]),
-        ...(truth.text === undefined ? [] : [{ text: truth.text }]),
+        ...(truth.text === undefined ? [] : [{ text: truth.text, ...signedText(truth) }]),
         ...callParts(truth),
       ]),
       finishReason: finishReasons[truth.finish],
@@ -61,7 +65,9 @@ export function* geminiEvents(truth: Truth, model: string): Generator<string> {
       ...envelope(model),
     });
   yield event({
-    candidates: [{ content: content([{ text: '' }]), finishReason: finishReasons[truth.finish], index: 0 }],
+    candidates: [
+      { content: content([{ text: '', ...signedText(truth) }]), finishReason: finishReasons[truth.finish], index: 0 },
+    ],
     usageMetadata: geminiUsage(truth.tokens),
     ...envelope(model),
   });

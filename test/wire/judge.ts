@@ -1,41 +1,13 @@
-/** Runs one scenario against one vendor, and tells what the client read and the vendor was asked. */
+/** Has the simulated provider say what a scenario's model says, and tells what the client read. */
 import { openAiClient } from '../support/index.ts';
-import { askedOfAnthropic } from './anthropic-side.ts';
 import { askStream, askWhole, type Chat } from './client.ts';
-import { askedOfOpenAi } from './openai-side.ts';
 import type { Scenario } from './scenarios.ts';
-import { type Asked, type Told, type Truth, toldBy } from './truth.ts';
-import type { Wire } from './vendors.ts';
+import { type Told, type Truth, toldBy } from './truth.ts';
 
 export type Mode = 'whole' | 'streamed';
 export const modes: readonly Mode[] = ['whole', 'streamed'];
 
 const ask = { whole: askWhole, streamed: askStream };
-
-const sides = {
-  openAi: { prefix: 'oa', read: askedOfOpenAi },
-  anthropic: { prefix: 'an', read: askedOfAnthropic },
-} as const;
-
-export interface Found {
-  readonly told: Told;
-  /** The limit stands apart: Anthropic wants one also where the client set none. */
-  readonly asked: Omit<Asked, 'limit'>;
-  readonly limit: unknown;
-}
-
-/** `model` is the vendor's name of the model that tells the scenario's truth. */
-export async function viaVendor(
-  wire: Wire,
-  vendor: keyof typeof sides,
-  { scenario, model, mode }: { readonly scenario: Scenario; readonly model: string; readonly mode: Mode },
-): Promise<Found> {
-  const { prefix, read } = sides[vendor];
-  const told = await ask[mode](openAiClient(wire.gateway), `${prefix}/${model}`, scenario.chat);
-  const request = wire[vendor].requests.findLast(({ json }) => json?.model === model);
-  const { limit, ...asked } = read(request?.json ?? {});
-  return { told, asked, limit };
-}
 
 /** The script that makes the simulated provider tell a truth. */
 function scriptFor({ text, calls, reasoning, finish, tokens }: Truth): object {

@@ -1,4 +1,5 @@
 /** The compatibility tables, filled in by what tests have found. */
+import { sides } from './sides/index.ts';
 
 interface Table {
   readonly title: string;
@@ -11,9 +12,9 @@ const tables = {
   chat: {
     title: 'Chat',
     about:
-      'Asked for as a whole reply and as a stream. Text, tool calls with their ids, finish reason, reasoning and usage are the same from each vendor, and so is what the vendor is asked.',
-    first: 'Scenario',
-    columns: ['OpenAI', 'Anthropic', 'Simulated'],
+      'Each conversation is asked for as a whole reply and as a stream. `exact`: what the vendor is asked, told in its own words, is what the client asked, and text, tool calls with their ids, finish reason, reasoning and usage are what the model said. `native`, `tool` and `json` say by which way the model is held to a schema, as `x-rutter-structured-output` tells. `400` is a refusal that names the parameter or the part, `–` what the vendor has no words for; numbers stand for the reasons below.',
+    first: 'Conversation',
+    columns: [...sides.map(({ title }) => title), 'Simulated'],
   },
   parameters: {
     title: 'Parameters of chat',
@@ -43,6 +44,7 @@ What the official OpenAI SDK is given by a gateway in front of each vendor. This
 `;
 
 export class Matrix {
+  readonly #notes = new Map<string, Set<string>>();
   readonly #cells = new Map<string, Map<string, Map<string, Set<string>>>>();
 
   /** Several notes of one cell are joined. */
@@ -55,15 +57,39 @@ export class Matrix {
     ).add(found);
   }
 
+  /** A footnote of a cell. */
+  explain(table: keyof typeof tables, row: string, column: string, why: string): void {
+    entry(this.#notes, `${table}|${row}|${column}`, () => new Set<string>()).add(why);
+  }
+
   text(): string {
     const sections = Object.entries(tables).map(([name, { title, about, first, columns }]) => {
+      const reasons: string[] = [];
       const lines = [...(this.#cells.get(name) ?? [])].map(([row, cells]) =>
-        lineOf([row, ...columns.map((column) => [...(cells.get(column) ?? ['no'])].join(', '))]),
+        lineOf([
+          row,
+          ...columns.map(
+            (column) =>
+              [...(cells.get(column) ?? ['no'])].join(', ') + this.#marks(`${name}|${row}|${column}`, reasons),
+          ),
+        ]),
       );
       const head = [lineOf([first, ...columns]), lineOf([first, ...columns].map(() => '-'))];
-      return [`## ${title}`, '', about, '', ...head, ...lines, ''].join('\n');
+      const notes = reasons.map((why, index) => `${index + 1}. ${why}`);
+      return [`## ${title}`, '', about, '', ...head, ...lines, '', ...notes, ...(notes.length > 0 ? [''] : [])].join(
+        '\n',
+      );
     });
     return [introduction, ...sections].join('\n');
+  }
+
+  /** The numbers of a cell's reasons in the list below its table. */
+  #marks(cell: string, reasons: string[]): string {
+    const numbers = [...(this.#notes.get(cell) ?? [])].map((why) => {
+      if (!reasons.includes(why)) reasons.push(why);
+      return reasons.indexOf(why) + 1;
+    });
+    return numbers.length > 0 ? ` (${numbers.toSorted((a, b) => a - b).join(', ')})` : '';
   }
 }
 

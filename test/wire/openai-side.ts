@@ -1,6 +1,7 @@
 /** OpenAI's end of the wire: a truth as a reply, and a request as what is asked. */
 import {
   type Asked,
+  emptyTurn,
   type Fields,
   fieldsOf,
   joined,
@@ -9,6 +10,7 @@ import {
   type Tokens,
   type Truth,
   type Turn,
+  thought,
 } from './truth.ts';
 
 const calledBy = ({ calls = [] }: Truth) =>
@@ -103,21 +105,31 @@ function textOf({ content }: Fields): string {
 }
 
 function turnOf(message: Fields): Turn {
-  const { role, content, tool_calls: calls, tool_call_id: id } = message;
-  const empty = { text: '', images: [], calls: [], results: [] };
-  if (role === 'tool') return { ...empty, role: 'user', results: [{ id: String(id), text: textOf(message) }] };
+  const { role, content, tool_calls: calls, tool_call_id: id, is_error: isError } = message;
+  const { reasoning_content: older, reasoning = older } = message;
+  if (role === 'tool')
+    return {
+      ...emptyTurn,
+      role: 'user',
+      results: [{ id: String(id), text: textOf(message), ...(isError === true && { isError }) }],
+    };
   return {
-    ...empty,
+    ...emptyTurn,
     role: role === 'assistant' ? 'assistant' : 'user',
     text: textOf(message),
-    images: listOf(content).flatMap(({ image_url: image, file }) =>
-      image || file ? [addressOf(String(image ? fieldsOf(image).url : fieldsOf(file).file_data))] : [],
-    ),
+    thoughts: reasoning ? [thought(reasoning)] : [],
+    images: listOf(content).flatMap(mediaOf),
     calls: listOf(calls).map((call) => {
       const { name, arguments: text } = fieldsOf(call.function);
       return { id: String(call.id), name: String(name), input: JSON.parse(String(text)) as unknown };
     }),
   };
+}
+
+function mediaOf({ image_url: image, file, input_audio: audio }: Fields): string[] {
+  if (image) return [addressOf(String(fieldsOf(image).url))];
+  if (file) return [addressOf(String(fieldsOf(file).file_data))];
+  return audio ? [`audio/${fieldsOf(audio).format},${fieldsOf(audio).data}`] : [];
 }
 
 const addressOf = (url: string): string =>

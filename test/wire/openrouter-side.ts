@@ -3,20 +3,36 @@
  * own name with details beside it, and the cost in usage.
  * https://openrouter.ai/docs/api-reference/streaming
  */
-import { openAiEvents } from './openai-side.ts';
+import { openAiEvents, openAiWhole } from './openai-side.ts';
 import { type Fields, fieldsOf, listOf, type Truth } from './truth.ts';
 
 export const processing = ': OPENROUTER PROCESSING\n\n';
 
+const detail = { type: 'reasoning.text', format: 'anthropic-claude-v1', index: 0 };
+export const costUsd = 0.00014;
+const counted = (usage: Fields) => ({ ...usage, cost: costUsd, is_byok: false });
+
 function ownDelta(delta: Fields): Fields {
   const { reasoning_content: text, ...rest } = delta;
   if (text === undefined) return rest;
-  const detail = { type: 'reasoning.text', text, format: 'anthropic-claude-v1', index: 0 };
-  return { content: '', ...rest, reasoning: text, reasoning_details: [detail] };
+  return { content: '', ...rest, reasoning: text, reasoning_details: [{ ...detail, text }] };
+}
+
+export function openRouterWhole(truth: Truth, model: unknown): Fields {
+  const { choices, usage, ...rest } = fieldsOf(openAiWhole(truth, model));
+  const { signature } = truth;
+  const own = listOf(choices).map(({ message, ...choice }) => {
+    const { reasoning_content: text, ...said } = fieldsOf(message);
+    const details = text === undefined ? {} : { reasoning: text, reasoning_details: [{ ...detail, text, signature }] };
+    return { ...choice, message: { ...said, ...details }, native_finish_reason: choice.finish_reason };
+  });
+  return { ...rest, provider: 'Acme', choices: own, usage: counted(fieldsOf(usage)) };
 }
 
 export function* openRouterEvents(truth: Truth, model: unknown, includesUsage: boolean): Generator<string> {
   yield processing;
+  // The signature comes behind the text that it signs.
+  let isSigned = truth.signature === undefined || truth.reasoning === undefined;
   for (const event of openAiEvents(truth, model, includesUsage)) {
     const data = event.slice('data: '.length);
     if (!data.startsWith('{')) {
@@ -24,12 +40,21 @@ export function* openRouterEvents(truth: Truth, model: unknown, includesUsage: b
       continue;
     }
     const chunk = JSON.parse(data) as Fields;
+    const [{ delta = {} } = {}] = listOf(chunk.choices);
+    if (!isSigned && isPastReasoning(fieldsOf(delta))) {
+      isSigned = true;
+      const signed = { content: '', reasoning_details: [{ ...detail, signature: truth.signature }] };
+      const choices = [{ index: 0, delta: signed, finish_reason: null, native_finish_reason: null }];
+      yield `data: ${JSON.stringify({ ...chunk, provider: 'Acme', choices })}\n\n`;
+    }
     const choices = listOf(chunk.choices).map((choice) => ({
       ...choice,
       delta: ownDelta(fieldsOf(choice.delta)),
       native_finish_reason: choice.finish_reason,
     }));
-    const usage = chunk.usage ? { ...fieldsOf(chunk.usage), cost: 0.00014, is_byok: false } : undefined;
+    const usage = chunk.usage ? counted(fieldsOf(chunk.usage)) : undefined;
     yield `data: ${JSON.stringify({ ...chunk, provider: 'Acme', choices, ...(usage && { usage }) })}\n\n`;
   }
 }
+
+const isPastReasoning = ({ role, reasoning_content: text }: Fields) => role === undefined && text === undefined;

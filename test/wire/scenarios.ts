@@ -1,6 +1,6 @@
 /** Conversations, what vendors are told of them, and what their models say. */
 import { type Chat, user } from './client.ts';
-import type { Asked, Truth, Turn } from './truth.ts';
+import { type Asked, emptyTurn, type Truth, type Turn } from './truth.ts';
 
 export interface Scenario {
   /** Names it in the compatibility table. */
@@ -9,21 +9,31 @@ export interface Scenario {
   readonly truth: Truth;
   /** What every vendor must have been asked, as far as it matters here. */
   readonly asked?: Partial<Asked>;
+  /** How the conversation goes on. */
+  readonly further?: readonly Step[];
+}
+
+/** What a client adds to its history, and what the model says then. */
+export interface Step {
+  /** To the calls of the reply before, in their order. */
+  readonly answers?: readonly { readonly text: string; readonly isError?: true }[];
+  readonly says?: string;
+  readonly truth: Truth;
 }
 
 export const tokens = { prompt: 31, completion: 12, cached: 0, reasoning: 0 };
 
 export const turn = (role: Turn['role'], rest: Partial<Turn>): Turn => ({
   role,
-  text: '',
-  images: [],
-  calls: [],
-  results: [],
+  ...emptyTurn,
   ...rest,
 });
 
-const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-const pictured = 'https://pictures.example/a%20b.jpg?size=1&x=2';
+export const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+const paper = Buffer.from('%PDF-1.7\n%âãÏÓ\n1 0 obj\n<<>>\nendobj\n').toString('base64');
+/** Stands for a server of pictures. */
+export const pictures = 'https://pictures.example';
+const pictured = `${pictures}/a%20b.png?size=1&x=2`;
 
 export const weather = {
   type: 'function' as const,
@@ -56,7 +66,9 @@ const schema = {
 export const paris = { id: 'call_paris_1', name: 'get_weather', input: { city: 'Paris “est”', days: 2 } };
 export const rome = { id: 'call_rome_2', name: 'get_weather', input: { city: 'Roma\n\\', days: 1 } };
 
-const called = ({ id, name, input }: { id: string; name: string; input: unknown }) => ({
+export const noon = { id: 'call_time', name: 'get_time', input: {} };
+
+export const called = ({ id, name, input }: { id: string; name: string; input: unknown }) => ({
   id,
   type: 'function' as const,
   function: { name, arguments: JSON.stringify(input) },
@@ -101,10 +113,16 @@ const plain: readonly Scenario[] = [
     },
   },
   {
-    title: 'Sampling, stop words and a limit',
-    chat: { messages: [user('Count.')], temperature: 0.5, top_p: 0.9, stop: ['END', 'STOP'], max_tokens: 64 },
+    title: 'Temperature, stop words and a limit',
+    chat: { messages: [user('Count.')], temperature: 0.5, stop: ['END', 'STOP'], max_tokens: 64 },
     truth: { text: '1, 2, 3', finish: 'stop', tokens },
-    asked: { temperature: 0.5, topP: 0.9, stop: ['END', 'STOP'], limit: 64 },
+    asked: { temperature: 0.5, stop: ['END', 'STOP'], limit: 64 },
+  },
+  {
+    title: 'Temperature beside top_p',
+    chat: { messages: [user('Count.')], temperature: 0.5, top_p: 0.9 },
+    truth: { text: '1, 2, 3', finish: 'stop', tokens },
+    asked: { temperature: 0.5, topP: 0.9 },
   },
   {
     title: 'A reply cut by its limit',
@@ -155,15 +173,20 @@ const tools: readonly Scenario[] = [
     asked: { choice: 'required' },
   },
   {
-    title: 'A call without arguments, by name, one at a time',
+    title: 'A tool by its name, called without arguments',
     chat: {
       messages: [user('What time is it?')],
       tools: [weather, clock],
       tool_choice: { type: 'function', function: { name: 'get_time' } },
-      parallel_tool_calls: false,
     },
-    truth: { calls: [{ id: 'call_time', name: 'get_time', input: {} }], finish: 'tool_calls', tokens },
-    asked: { choice: 'tool get_time', isParallel: false },
+    truth: { calls: [noon], finish: 'tool_calls', tokens },
+    asked: { choice: 'tool get_time', isParallel: true },
+  },
+  {
+    title: 'One call at a time',
+    chat: { messages: [user('Paris and Rome?')], tools: [weather, clock], parallel_tool_calls: false },
+    truth: { calls: [paris], finish: 'tool_calls', tokens },
+    asked: { choice: 'auto', isParallel: false },
   },
   {
     title: 'Tools that must not be called',
@@ -229,7 +252,7 @@ const shaped: readonly Scenario[] = [
     asked: { turns: [turn('user', { text: 'What is this?', images: [`image/png,${pixel}`] })] },
   },
   {
-    title: 'An image by its https address',
+    title: 'An image by its address',
     chat: {
       messages: [
         {
@@ -293,14 +316,30 @@ const shaped: readonly Scenario[] = [
         {
           role: 'user',
           content: [
-            { type: 'file', file: { filename: 'a.pdf', file_data: `data:application/pdf;base64,${pixel}` } },
+            { type: 'file', file: { filename: 'a.pdf', file_data: `data:application/pdf;base64,${paper}` } },
             { type: 'text', text: 'Sum up.' },
           ],
         },
       ],
     },
     truth: { text: 'Short.', finish: 'stop', tokens },
-    asked: { turns: [turn('user', { text: 'Sum up.', images: [`application/pdf,${pixel}`] })] },
+    asked: { turns: [turn('user', { text: 'Sum up.', images: [`application/pdf,${paper}`] })] },
+  },
+  {
+    title: 'Sound',
+    chat: {
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'input_audio', input_audio: { data: pixel, format: 'wav' } },
+            { type: 'text', text: 'What is said?' },
+          ],
+        },
+      ],
+    },
+    truth: { text: 'Ahoy.', finish: 'stop', tokens },
+    asked: { turns: [turn('user', { text: 'What is said?', images: [`audio/wav,${pixel}`] })] },
   },
 ];
 

@@ -5,7 +5,7 @@ import { ContentFilterFinishReasonError, LengthFinishReasonError } from 'openai/
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAiClient } from '../support/index.ts';
-import { askedOfAnthropic, signature } from './anthropic-side.ts';
+import { askedOfAnthropic, usualSignature as signature } from './anthropic-side.ts';
 import { askWhole, type Chat, chunksOf, toldIn, user } from './client.ts';
 import { askedOfOpenAi } from './openai-side.ts';
 import { clock, paris, rome, tokens, turn, weather } from './scenarios.ts';

@@ -23,6 +23,8 @@ export interface Truth {
   readonly text?: string;
   readonly calls?: readonly Called[];
   readonly reasoning?: string;
+  /** What the vendor signs the reasoning with, where it signs; its usual signature when absent. */
+  readonly signature?: string;
   readonly finish: 'stop' | 'length' | 'tool_calls' | 'content_filter';
   readonly tokens: Tokens;
 }
@@ -40,11 +42,17 @@ export interface Told {
 export interface Turn {
   readonly role: 'user' | 'assistant';
   readonly text: string;
-  /** `mediaType,base64`, or an address. */
+  /** Reasoning of earlier turns, as `text|signature`. */
+  readonly thoughts: readonly string[];
+  /** Images, documents and sounds: `mediaType,base64`, or an address. */
   readonly images: readonly string[];
   readonly calls: readonly Called[];
-  readonly results: readonly { readonly id: string; readonly text: string }[];
+  readonly results: readonly { readonly id: string; readonly text: string; readonly isError?: true }[];
 }
+
+export const emptyTurn = { text: '', thoughts: [], images: [], calls: [], results: [] };
+
+export const thought = (text: unknown, signature: unknown = ''): string => `${text ?? ''}|${signature ?? ''}`;
 
 /** A request as a vendor reads it. */
 export interface Asked {
@@ -78,6 +86,9 @@ export const piecesOf = (text: string): string[] =>
 
 export type Fields = Readonly<Record<string, unknown>>;
 
+export const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 export const fieldsOf = (value: unknown): Fields => value as Fields;
 
 /** A list of objects, or none where there is no list. */
@@ -93,6 +104,7 @@ export function joined(turns: readonly Turn[]): Turn[] {
       result[result.length - 1] = {
         role: turn.role,
         text: last.text + turn.text,
+        thoughts: [...last.thoughts, ...turn.thoughts],
         images: [...last.images, ...turn.images],
         calls: [...last.calls, ...turn.calls],
         results: [...last.results, ...turn.results],

@@ -35,7 +35,7 @@ afterAll(() => gateway?.stop());
 const withoutIds = (told: Told) => ({ ...told, calls: told.calls.map(({ name, input }) => ({ name, input })) });
 
 // Nobody answers at the address of the picture; that it is fetched has a test of its own.
-const spoken = scenarios.filter(({ title }) => !title.includes('https address'));
+const spoken = scenarios.filter(({ title }) => !title.includes('address'));
 
 describe.each(['gemini-3-flash', 'gemini-flash-latest'])('%s', (model) => {
   it.each(spoken)('$title', async ({ chat, truth: said }) => {

@@ -1,0 +1,59 @@
+/** Every simulated vendor behind one gateway, and a server of pictures beside them. */
+import {
+  type Gateway,
+  sendJson,
+  startGateway,
+  startVendor,
+  type Vendor,
+  type VendorHandler,
+} from '../support/index.ts';
+import { pixel } from './scenarios.ts';
+import { sides } from './sides/index.ts';
+import type { Side } from './sides/side.ts';
+import type { Truth } from './truth.ts';
+import { once } from './vendors.ts';
+
+export interface Bench {
+  readonly gateway: Gateway;
+  readonly pictures: Vendor;
+  readonly vendors: ReadonlyMap<Side, Vendor>;
+}
+
+/** Answers as a side does while its model says `truth`; a request the vendor would refuse is answered 400. */
+export const saying =
+  (side: Side, truth: Truth): VendorHandler =>
+  (exchange) => {
+    const { request, response } = exchange;
+    const complaints = side.complaints(request);
+    if (complaints.length > 0)
+      return sendJson(response, 400, { error: { message: complaints.join('; '), type: 'wrong' } });
+    if (!side.isStream(request)) return sendJson(response, 200, side.whole(truth, request) as object);
+    return sendPieces(side, side.pieces(truth, request))(exchange);
+  };
+
+/** A stream of these pieces. */
+export const sendPieces =
+  ({ contentType }: Side, pieces: Iterable<string | Buffer>): VendorHandler =>
+  ({ response }) => {
+    response.writeHead(200, { 'content-type': contentType });
+    for (const piece of pieces) response.write(piece);
+    response.end();
+  };
+
+const picture: VendorHandler = ({ response }) => {
+  response.writeHead(200, { 'content-type': 'image/png' });
+  response.end(Buffer.from(pixel, 'base64'));
+};
+
+export async function startSides(): Promise<Bench> {
+  const [pictures, ...started] = await Promise.all([startVendor(picture), ...sides.map(() => startVendor(() => {}))]);
+  const vendors = new Map(sides.map((side, index) => [side, started[index]!]));
+  const model_list = [...vendors].map(([{ group, model, params }, { url }]) => ({
+    model_name: group,
+    litellm_params: { model, ...params(url) },
+  }));
+  const gateway = await startGateway({
+    config: { model_list, router_settings: once, general_settings: { allowed_addresses: ['127.0.0.1'] } },
+  });
+  return { gateway, pictures: pictures!, vendors };
+}

@@ -1,0 +1,25 @@
+/** Every vendor that conversations are run against, in the order of the table. */
+import { anthropic, converse, invoke, vertexClaude } from './claude.ts';
+import { cohere } from './cohere.ts';
+import { gemini, vertexGemini } from './google.ts';
+import { ollamaChat, ollamaGenerate } from './ollama.ts';
+import { azure, deepSeek, groq, mistral, openAi, openRouter } from './openai-shaped.ts';
+import type { Side } from './side.ts';
+
+export const sides: readonly Side[] = [
+  openAi,
+  azure,
+  anthropic,
+  converse,
+  invoke,
+  gemini,
+  vertexGemini,
+  vertexClaude,
+  cohere,
+  mistral,
+  groq,
+  deepSeek,
+  openRouter,
+  ollamaChat,
+  ollamaGenerate,
+];
