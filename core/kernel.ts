@@ -17,7 +17,7 @@ import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
 import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
-import type { ReloadReport } from './generation/report.ts';
+import type { ReloadReport, Rollback } from './generation/report.ts';
 import { createRoot } from './generation/tokens.ts';
 import { checkRoutes } from './http/check-routes.ts';
 import { Gateway } from './http/gateway.ts';
@@ -61,7 +61,7 @@ export interface KernelOptions {
   /** Nothing is done of its own accord: no health checks in the background. */
   readonly isQuiet?: boolean;
   /** Asked for by the admin routes; the kernel's own when absent. */
-  reload?(source: string): Promise<ReloadReport>;
+  reload?(source: string, back?: Rollback): Promise<ReloadReport>;
 }
 
 export const systemClock: Clock = {
@@ -177,12 +177,22 @@ export class Kernel {
       }),
       routes: () => this.#current().path.routes.list(),
       reload: (source) => this.#options.reload?.(source) ?? this.reload(source),
+      rollback: (back) => this.#options.reload?.('rollback', back) ?? this.rollback(back),
+      plan: (given) => this.keeper.plan(given),
+      generations: () => this.keeper.generations(),
     });
   }
 
   /** Reads everything anew; what is wrong is logged and told in the report, and changes nothing. */
   async reload(source: string): Promise<ReloadReport> {
     const report = await this.keeper.apply({ source });
+    this.reported(report);
+    return report;
+  }
+
+  /** Puts an earlier composition in force, until the files change or a reload is asked for. */
+  async rollback(back: Rollback): Promise<ReloadReport> {
+    const report = await this.keeper.rollback(back);
     this.reported(report);
     return report;
   }
@@ -215,6 +225,12 @@ export class Kernel {
       );
     else if (report.changed)
       log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
+    const { rollback } = this.keeper.generations();
+    if (report.ok && report.changed && rollback !== undefined)
+      log.warn(
+        { generation, rollbackOf: rollback.to },
+        `an earlier composition is in force in place of the files, until ${rollback.until}`,
+      );
   }
 
   /** In the tick of the swap. */

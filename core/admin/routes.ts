@@ -1,20 +1,19 @@
 /** The kernel's own routes: probes, real health, composition, reload. */
 import { type HandlerRoute, type RouteReply, RutterError } from '@rutter/plugin-sdk';
-import type { ReloadReport } from '../generation/report.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { checkDeployments, healthReply } from './health.ts';
 import type { HealthWatch } from './health-watch.ts';
+import { type ReloadParts, reloadRoutes } from './reload-routes.ts';
 import { countTokens } from './token-counter.ts';
 import { transformRequest } from './transform-request.ts';
 
-export interface AdminParts {
+export interface AdminParts extends ReloadParts {
   readonly version: string;
   path(): RequestPath;
   readonly health: HealthWatch;
   isDraining(): boolean;
   plugins(): unknown;
   routes(): unknown;
-  reload(source: string): Promise<ReloadReport>;
 }
 
 type Handler = HandlerRoute['handler'];
@@ -26,12 +25,11 @@ const get = (path: string, permission: string, handler: Handler): HandlerRoute =
   permission,
   handler,
 });
-const post = (path: string, permission: string, handler: Handler, maxBodyBytes?: number): HandlerRoute => ({
+const post = (path: string, permission: string, handler: Handler): HandlerRoute => ({
   method: 'POST',
   path,
   mode: 'json',
   permission,
-  ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
   handler,
 });
 
@@ -39,22 +37,6 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
   const alive: Handler = () => ({ body: { status: 'alive', service: 'rutter' } });
   const liveliness: Handler = () => ({ headers: { 'content-type': 'application/json' }, body: '"I\'m alive!"' });
   const ready: Handler = () => readiness(parts);
-  const reload: Handler = async () => {
-    const report = await parts.reload('admin');
-    const { ok, changed, generation, reasons, started, kept, leftOut, durationMs } = report;
-    return {
-      status: ok ? 200 : 409,
-      body: {
-        status: !ok ? 'refused' : changed ? 'applied' : 'unchanged',
-        generation,
-        reasons,
-        started,
-        kept,
-        leftOut,
-        durationMs,
-      },
-    };
-  };
   return [
     get('/_health/live', 'public', alive),
     get('/health/liveliness', 'public', liveliness),
@@ -66,9 +48,7 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
     post('/utils/token_counter', 'model.call', countTokens),
     get('/admin/plugins', 'admin.read', () => ({ body: parts.plugins() as object })),
     get('/routes', 'admin.read', () => ({ body: { routes: parts.routes() } })),
-    ...['/admin/reload', '/config/reload', '/llmrouter/reload'].map((path) =>
-      post(path, 'admin.write', reload, 64 * 1024),
-    ),
+    ...reloadRoutes(parts),
   ];
 }
 

@@ -29,8 +29,14 @@ export async function kernelOptions(options: ServeOptions): Promise<Given> {
     environment,
     dataFolder,
     distribution,
-    readConfiguration: (known) =>
-      readConfiguration({ files: [file], environment, ...known, defaultsFile: distribution?.defaultsFile, readText }),
+    readConfiguration: (known, text) =>
+      readConfiguration({
+        files: [file],
+        environment,
+        ...known,
+        defaultsFile: distribution?.defaultsFile,
+        readText: text === undefined ? readText : async (path) => (path === file ? text : readText(path)),
+      }),
   };
   return { kernel, notes: composed?.notes ?? [] };
 }

@@ -11,6 +11,9 @@ rutter doctor FILE           tells what each model would call and cost, what is 
 rutter init [FILE]           writes a configuration from the vendors' keys in the environment
 rutter plugins [options]     lists what a running gateway is made of, with the reason for each
 rutter reload [options]      makes a running gateway read its configuration again
+rutter diff [FILE]           tells what a reload would start, stop and carry over; changes nothing
+rutter rollback [N]          puts an earlier generation of a running gateway in force again
+rutter generations           lists the last ten generations of a running gateway
 rutter version               says which Rutter this is
 `;
 
@@ -21,6 +24,9 @@ const commands: Readonly<Record<string, () => Promise<(args: readonly string[]) 
   init: async () => (await import('./init.ts')).init,
   plugins: async () => (await import('./remote.ts')).listPlugins,
   reload: async () => (await import('./remote.ts')).requestReload,
+  diff: async () => (await import('./reload-commands.ts')).diff,
+  rollback: async () => (await import('./reload-commands.ts')).rollback,
+  generations: async () => (await import('./reload-commands.ts')).generations,
   version: async () => async () => {
     const { version } = await import('../version.ts');
     process.stdout.write(`rutter ${version}\n`);

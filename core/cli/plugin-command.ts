@@ -40,8 +40,8 @@ async function withClaimants(command: string, given: KernelOptions): Promise<Ker
   if (entries.length === 0) return given;
   return {
     ...given,
-    async readConfiguration(known) {
-      const read = await given.readConfiguration(known);
+    async readConfiguration(known, text) {
+      const read = await given.readConfiguration(known, text);
       if (!('configuration' in read)) return read;
       const { plugins } = read.configuration;
       const missing = entries.filter(({ use }) => !plugins.some((plugin) => plugin.use === use));

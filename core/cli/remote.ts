@@ -4,11 +4,11 @@ import { RutterError } from '@rutter/plugin-sdk';
 import { request } from 'undici';
 
 const flags = { url: { type: 'string' }, key: { type: 'string' }, json: { type: 'boolean' } } as const;
-const askedMs = 30_000;
+export const askedMs = 30_000;
 /** A plugin may take its time to set up, and another change may be under way. */
-const reloadMs = 120_000;
+export const reloadMs = 120_000;
 
-const usage = (command: string, what: string) => `Usage: rutter ${command} [options]
+export const usage = (command: string, what: string) => `Usage: rutter ${command} [options]
 
 ${what}
 
@@ -17,40 +17,58 @@ ${what}
       --json      prints the whole answer as JSON
 `;
 
-const usages = {
-  plugins: usage('plugins', 'Lists what a running gateway is made of, with the reason for each.'),
-  reload: usage(
-    'reload',
-    'Makes a running gateway read its configuration again. Ends with 1 when it refuses the change, and says why.',
-  ),
+const commands = {
+  plugins: {
+    name: 'plugins',
+    usage: usage('plugins', 'Lists what a running gateway is made of, with the reason for each.'),
+  },
+  reload: {
+    name: 'reload',
+    usage: usage(
+      'reload',
+      'Makes a running gateway read its configuration again. Ends with 1 when it refuses the change, and says why.',
+    ),
+  },
 };
 
-interface Asked {
+export interface Asked {
   readonly url: string;
   readonly key: string | undefined;
   readonly isJson: boolean;
+  readonly positionals: readonly string[];
+}
+
+export interface Command {
+  readonly name: string;
+  readonly usage: string;
+  /** The most it takes besides options; 0 when absent. */
+  readonly mostArguments?: number;
 }
 
 /** Undefined when only help was asked for, which has then been printed. */
-function read(args: readonly string[], command: keyof typeof usages): Asked | undefined {
+export function read(args: readonly string[], command: Command): Asked | undefined {
   if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(usages[command]);
+    process.stdout.write(command.usage);
     return undefined;
   }
-  const { values } = parse(args, command);
+  const { values, positionals } = parse(args, command);
   const { RUTTER_URL, RUTTER_MASTER_KEY, LITELLM_MASTER_KEY, PORT } = process.env;
   return {
     url: values.url ?? (RUTTER_URL || `http://127.0.0.1:${PORT || 4000}`),
     key: values.key ?? (RUTTER_MASTER_KEY || LITELLM_MASTER_KEY || undefined),
     isJson: values.json ?? false,
+    positionals,
   };
 }
 
-function parse(args: readonly string[], command: string) {
+function parse(args: readonly string[], { name, mostArguments = 0 }: Command) {
   try {
-    return parseArgs({ args: [...args], options: flags, allowPositionals: false });
+    const parsed = parseArgs({ args: [...args], options: flags, allowPositionals: mostArguments > 0 });
+    const extra = parsed.positionals[mostArguments];
+    if (extra !== undefined) throw new Error(`Found "${extra}" after the last argument, expected nothing there.`);
+    return parsed;
   } catch (error) {
-    throw new RutterError('ERR_CONFIG_INVALID', `${(error as Error).message} See rutter ${command} --help.`, {
+    throw new RutterError('ERR_CONFIG_INVALID', `${(error as Error).message} See rutter ${name} --help.`, {
       cause: error,
     });
   }
@@ -60,17 +78,19 @@ interface Question {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly timeoutMs: number;
+  readonly body?: object;
 }
 
-async function ask(
+export async function ask(
   { url, key }: Asked,
-  { method, path, timeoutMs }: Question,
+  { method, path, timeoutMs, body }: Question,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   try {
     const reply = await request(new URL(path, url), {
       method,
-      headers,
+      headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
@@ -85,7 +105,7 @@ async function ask(
   }
 }
 
-function refuse(status: number, body: unknown): RutterError {
+export function refuse(status: number, body: unknown): RutterError {
   const { error } = body as { error?: { message?: string } };
   return new RutterError(
     'ERR_CONFIG_INVALID',
@@ -95,19 +115,20 @@ function refuse(status: number, body: unknown): RutterError {
 
 /** A table of instances: name, kind, place, version, state and the reason for each. */
 export async function listPlugins(args: readonly string[]): Promise<number> {
-  const asked = read(args, 'plugins');
+  const asked = read(args, commands.plugins);
   if (asked === undefined) return 0;
   const { status, body } = await ask(asked, { method: 'GET', path: '/admin/plugins', timeoutMs: askedMs });
   if (status !== 200) throw refuse(status, body);
   const { plugins, generation } = body as { generation: number; plugins: Record<string, unknown>[] };
   if (asked.isJson) process.stdout.write(`${JSON.stringify(body, undefined, 2)}\n`);
-  else process.stdout.write(`generation ${generation}\n${table(plugins)}`);
+  else process.stdout.write(`generation ${generation}\n${table(plugins, pluginColumns)}`);
   return 0;
 }
 
-const columns = ['name', 'kind', 'place', 'version', 'state', 'leases', 'setupMs', 'reason', 'lastError'] as const;
+const pluginColumns = ['name', 'kind', 'place', 'version', 'state', 'leases', 'setupMs', 'reason', 'lastError'];
 
-function table(rows: readonly Record<string, unknown>[]): string {
+/** Rows under the names of their columns. */
+export function table(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): string {
   const cells = rows.map((row) => columns.map((column) => cell(row[column])));
   const widths = columns.map((column, index) =>
     Math.max(column.length, ...cells.map((line) => (line[index] as string).length)),
@@ -117,7 +138,7 @@ function table(rows: readonly Record<string, unknown>[]): string {
       .map((text, index) => text.padEnd(widths[index] as number))
       .join('  ')
       .trimEnd()}\n`;
-  return [columns as readonly string[], ...cells].map(line).join('');
+  return [columns, ...cells].map(line).join('');
 }
 
 function cell(value: unknown): string {
@@ -129,12 +150,20 @@ function cell(value: unknown): string {
 }
 
 export async function requestReload(args: readonly string[]): Promise<number> {
-  const asked = read(args, 'reload');
+  const asked = read(args, commands.reload);
   if (asked === undefined) return 0;
   const { status, body } = await ask(asked, { method: 'POST', path: '/admin/reload', timeoutMs: reloadMs });
+  return tellChange(asked, { status, body });
+}
+
+/** Prints what became of a change; the exit code. */
+export function tellChange(
+  { isJson }: Asked,
+  { status, body }: { readonly status: number; readonly body: unknown },
+): number {
   if (status !== 200 && status !== 409) throw refuse(status, body);
   const { status: state, generation, reasons } = body as { status: string; generation: number; reasons: string[] };
-  if (asked.isJson) process.stdout.write(`${JSON.stringify(body, undefined, 2)}\n`);
+  if (isJson) process.stdout.write(`${JSON.stringify(body, undefined, 2)}\n`);
   else process.stdout.write(`${state}: generation ${generation}\n${reasons.map((reason) => `  ${reason}\n`).join('')}`);
   return status === 409 ? 1 : 0;
 }

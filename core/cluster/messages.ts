@@ -1,5 +1,5 @@
 /** What the supervisor and its workers say to each other. */
-import type { ReloadReport } from '../generation/report.ts';
+import type { ReloadReport, Rollback } from '../generation/report.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 
 /** Asked by one side, answered by the other under the same id. */
@@ -15,13 +15,18 @@ export type Ask =
       readonly columns: readonly string[];
       readonly rows: readonly (readonly unknown[])[];
     }
-  | { readonly type: 'reload'; readonly source: string }
+  | { readonly type: 'reload'; readonly source: string; readonly back?: Rollback | undefined }
   /** Supervisor to worker. */
   | { readonly type: 'listen'; readonly port: number }
   /** Answered when a change can be prepared without waiting for an old generation to drain. */
   | { readonly type: 'ready'; readonly source: string }
   /** One change has one number, in all workers and in all that is said about it. */
-  | { readonly type: 'prepare'; readonly source: string; readonly change: number }
+  | {
+      readonly type: 'prepare';
+      readonly source: string;
+      readonly change: number;
+      readonly back?: Rollback | undefined;
+    }
   | { readonly type: 'commit'; readonly change: number }
   | { readonly type: 'abort'; readonly change: number };
 

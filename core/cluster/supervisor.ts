@@ -13,7 +13,7 @@ import { listenError } from '../cli/listen-error.ts';
 import { listenOptions } from '../cli/listening.ts';
 import type { ServeOptions } from '../cli/options.ts';
 import { stopWhenAsked } from '../cli/signals.ts';
-import type { ReloadReport } from '../generation/report.ts';
+import type { ReloadReport, Rollback } from '../generation/report.ts';
 import { watchComposition } from '../generation/watch.ts';
 import { systemClock } from '../kernel.ts';
 import type { KernelLog } from '../log/log.ts';
@@ -183,7 +183,7 @@ class Supervisor {
     if (ask.type === 'release') return this.#shared.release(worker, ask.key);
     if (ask.type === 'call') return this.#shared.call(worker, ask);
     if (ask.type === 'append') return this.#shared.append(ask.key, ask.table, ask);
-    if (ask.type === 'reload') return this.reload(ask.source);
+    if (ask.type === 'reload') return ask.back ? this.#rollback(ask.back) : this.reload(ask.source);
     throw new RutterError('ERR_KERNEL_INTERNAL', `A worker asked "${ask.type}".`);
   }
 
@@ -208,13 +208,20 @@ class Supervisor {
     return turn;
   }
 
-  async #reload(source: string): Promise<ReloadReport> {
+  /** Waits its turn as every change does, and is taken together with no other. */
+  #rollback(back: Rollback): Promise<ReloadReport> {
+    const turn = this.#turn.then(() => this.#reload('rollback', back));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #reload(source: string, back?: Rollback): Promise<ReloadReport> {
     for (let tries = 1; ; tries += 1) {
       if (this.#isStopping) return this.#failed(source, 'The gateway is stopping.');
       this.#change += 1;
       const change = this.#change;
       const members = [...this.#members.values()].filter(({ process }) => process.connected);
-      const { refusal, isTorn } = await this.#prepare(members, { type: 'prepare', source, change });
+      const { refusal, isTorn } = await this.#prepare(members, { type: 'prepare', source, change, back });
       if (refusal === undefined) return this.#commit(members, { source, change });
       await Promise.allSettled(members.map(({ channel }) => channel.ask({ type: 'abort', change })));
       if (isTorn && tries < mostTries) continue;

@@ -68,7 +68,7 @@ class Worker {
       ...kernel,
       firstGeneration: Number(process.env[generationVariable] ?? 1),
       supervise: (instance, key) => this.#remotes.supervise(instance, key),
-      reload: (source) => this.#channel.ask<ReloadReport>({ type: 'reload', source }, longestDrainMs),
+      reload: (source, back) => this.#channel.ask<ReloadReport>({ type: 'reload', source, back }, longestDrainMs),
     });
     surviveFaults(this.#kernel.log, (error) => this.#kernel.keeper.describeError(error));
   }
@@ -94,7 +94,7 @@ class Worker {
   async #ask(ask: Ask): Promise<unknown> {
     if (ask.type === 'listen') return this.#listen(ask.port);
     if (ask.type === 'ready') return this.#kernel.keeper.ready(ask);
-    if (ask.type === 'prepare') return this.#prepare(ask.source, ask.change);
+    if (ask.type === 'prepare') return this.#prepare(ask);
     if (ask.type === 'commit') return this.#commit(ask.change);
     if (ask.type === 'abort') return this.#abort(ask.change);
     return undefined;
@@ -107,8 +107,8 @@ class Worker {
     });
   }
 
-  async #prepare(source: string, change: number): Promise<Prepared> {
-    const generation = await this.#kernel.keeper.prepare({ source });
+  async #prepare({ source, change, back }: Extract<Ask, { type: 'prepare' }>): Promise<Prepared> {
+    const generation = await this.#kernel.keeper.prepare({ source, ...back });
     if (change <= this.#abortedChange) await this.#kernel.keeper.abort(generation);
     else this.#prepared = { change, generation };
     const { report, identity } = generation;

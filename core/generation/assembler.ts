@@ -15,8 +15,9 @@ import type { Lease, PluginInstance } from '../plugins/types.ts';
 import { Attempt, type Quarantine } from './attempt.ts';
 import { Generation } from './generation.ts';
 import type { InstanceTable } from './instance-table.ts';
-import type { CompositionReader } from './read-composition.ts';
-import type { LeftOut, ReloadReport } from './report.ts';
+import { type ChangePlan, type PartsByName, pathsBetween, stepsBetween } from './plan-change.ts';
+import type { CompositionReader, CompositionResult, ReadComposition } from './read-composition.ts';
+import { describeDiagnostic, type LeftOut, type ReloadReport } from './report.ts';
 import type { Deadlines, Remote } from './running.ts';
 import { createChild } from './tokens.ts';
 
@@ -51,6 +52,9 @@ export interface Live<P> {
   /** Equal for generations between which nothing changes for a request. */
   readonly identity: string;
   readonly leftOut: readonly LeftOut[];
+  /** What it was read as, and what each of its instances was made of. */
+  readonly read: ReadComposition;
+  readonly parts: PartsByName;
 }
 
 export interface Assembly<P> {
@@ -70,9 +74,12 @@ export class Assembler<P> {
     this.#quarantine = createQuarantine();
   }
 
-  /** `current` is what is in force: equal to it, nothing is made. */
-  async assemble(number: number, current: Live<P> | undefined): Promise<Assembly<P>> {
-    const read = await this.#options.reader.read().catch((error: unknown) => ({ diagnostics: [diagnosticOf(error)] }));
+  /**
+   * `current` is what is in force: equal to it, nothing is made. `earlier` is
+   * taken in place of what the files say.
+   */
+  async assemble(number: number, current: Live<P> | undefined, earlier?: ReadComposition): Promise<Assembly<P>> {
+    const read = earlier ?? (await this.#read());
     if ('diagnostics' in read) return refused(read.diagnostics);
     const attempt = new Attempt({ ...this.#options, quarantine: this.#quarantine }, read);
     if (
@@ -87,7 +94,7 @@ export class Assembler<P> {
       };
     }
     try {
-      const live = (await attempt.setUpAll()) ? await this.#compileWhatCan(number, attempt) : undefined;
+      const live = (await attempt.setUpAll()) ? await this.#compileWhatCan(number, { attempt, read }) : undefined;
       const { started, kept, leftOut, warnings, problems } = attempt;
       if (live !== undefined) return { live, outcome: { diagnostics: warnings, started, kept, leftOut } };
       await attempt.giveUp();
@@ -98,11 +105,29 @@ export class Assembler<P> {
     }
   }
 
+  /** What `assemble` would do, as far as that can be said without setting anything up. */
+  async plan(current: Live<P> | undefined, given: { readonly text?: string; readonly earlier?: ReadComposition }) {
+    const read = given.earlier ?? (await this.#read(given.text));
+    if ('diagnostics' in read) return planned({ diagnostics: read.diagnostics });
+    const attempt = new Attempt({ ...this.#options, quarantine: this.#quarantine }, read);
+    const { table } = this.#options;
+    const running = new Set(table.running().map(({ key }) => key));
+    const steps = stepsBetween(current?.parts ?? new Map(), attempt.parts, (key) => running.has(key));
+    const settings = pathsBetween(current?.read.configuration.settings, read.configuration.settings);
+    const diagnostics = [...attempt.warnings, ...(await attempt.checkShipped())];
+    return planned({ diagnostics, steps, settings, changed: current?.identity !== attempt.identity });
+  }
+
+  #read(text?: string): Promise<CompositionResult> {
+    return this.#options.reader.read(text).catch((error: unknown) => ({ diagnostics: [diagnosticOf(error)] }));
+  }
+
   /** Leaves out what cannot be compiled, where its entry allows that; undefined when the attempt has failed. */
-  async #compileWhatCan(number: number, attempt: Attempt): Promise<Live<P> | undefined> {
+  async #compileWhatCan(number: number, made: Made): Promise<Live<P> | undefined> {
+    const { attempt } = made;
     for (;;) {
       try {
-        return await this.#compile(number, attempt);
+        return await this.#compile(number, made);
       } catch (error) {
         if (!(error instanceof BuildFault)) throw error;
         await attempt.blame(error);
@@ -111,7 +136,7 @@ export class Assembler<P> {
     }
   }
 
-  async #compile(number: number, attempt: Attempt): Promise<Live<P>> {
+  async #compile(number: number, { attempt, read }: Made): Promise<Live<P>> {
     const { root, kernel, table, deadlines, build } = this.#options;
     const { configuration, identity, leftOut, held } = attempt;
     const instances = attempt.views();
@@ -136,8 +161,20 @@ export class Assembler<P> {
       clock: kernel.clock,
       end,
     });
-    return { generation, identity, leftOut };
+    return { generation, identity, leftOut, read, parts: attempt.parts };
   }
+}
+
+interface Made {
+  readonly attempt: Attempt;
+  readonly read: ReadComposition;
+}
+
+type Found = Pick<ChangePlan, 'diagnostics'> & Partial<Pick<ChangePlan, 'steps' | 'settings' | 'changed'>>;
+
+function planned({ diagnostics, steps = [], settings = [], changed = false }: Found) {
+  const reasons = diagnostics.filter(({ severity }) => severity === 'error').map(describeDiagnostic);
+  return { ok: reasons.length === 0, changed: changed && reasons.length === 0, reasons, diagnostics, steps, settings };
 }
 
 function refused<P>(diagnostics: readonly Diagnostic[]): Assembly<P> {

@@ -10,6 +10,7 @@ import type { Configuration, Diagnostic } from '../config/types.ts';
 import { within } from '../deadline.ts';
 import type { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
+import { configure } from '../plugins/instance-config.ts';
 import { instanceKey } from '../plugins/instance-key.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
@@ -17,6 +18,7 @@ import { References } from '../plugins/references.ts';
 import type { PlaceName, PluginInstance } from '../plugins/types.ts';
 import type { InstanceTable } from './instance-table.ts';
 import { InstanceView } from './instance-view.ts';
+import { type PartsByName, partsOf } from './plan-change.ts';
 import type { ReadComposition } from './read-composition.ts';
 import type { LeftOut } from './report.ts';
 import { type Deadlines, type Remote, type Running, serviceFrom, setUp, traced } from './running.ts';
@@ -65,6 +67,17 @@ export class Attempt {
     return JSON.stringify([this.configuration.digest, instances.map((one) => [this.#keys.get(one.name), one.for])]);
   }
 
+  /** What each instance is made of, by name, in order of the hooks. */
+  get parts(): PartsByName {
+    const keys = this.#keys;
+    return new Map(
+      this.#read.composition.instances.map((instance) => {
+        const key = keys.get(instance.name) as string;
+        return [instance.name, partsOf(instance, { key, place: this.#place(instance), keys })];
+      }),
+    );
+  }
+
   get held(): readonly Running[] {
     return [...this.#running.values()];
   }
@@ -76,6 +89,29 @@ export class Attempt {
       if (this.problems.length > 0) return false;
     }
     return true;
+  }
+
+  /**
+   * Options that shipped plugins would refuse. Nothing is set up, and nothing
+   * that was brought along is run.
+   */
+  async checkShipped(): Promise<readonly Diagnostic[]> {
+    const { table, evaluator } = this.#options;
+    const running = new Set(table.running().map(({ key }) => key));
+    const found: Diagnostic[] = [];
+    for (const instance of this.#read.composition.order) {
+      const isKnown = running.has(this.#keys.get(instance.name) as string);
+      if (isKnown || instance.package.origin !== 'shipped') continue;
+      try {
+        const loaded = await evaluator.acquire(instance.package);
+        const checked = configure(instance, loaded.definition, this.configuration);
+        found.push(...('diagnostics' in checked ? checked.diagnostics : checked.warnings));
+        loaded.release();
+      } catch (error) {
+        found.push(this.#describe(instance, error));
+      }
+    }
+    return found;
   }
 
   /** What became of each planned instance, in order of the hooks. */

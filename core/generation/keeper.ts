@@ -17,10 +17,12 @@ import type { ComposedInstance } from '../plugins/plan.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
 import { ChangeQueue, type Waiting } from './change-queue.ts';
 import type { Generation } from './generation.ts';
+import { type GenerationList, History, listGenerations } from './history.ts';
 import { InstanceTable } from './instance-table.ts';
 import { type InstanceRow, listInstances } from './list.ts';
-import { CompositionReader, type ReadConfiguration } from './read-composition.ts';
-import { type Change, describeDiagnostic, type ReloadReport } from './report.ts';
+import type { ChangePlan } from './plan-change.ts';
+import { CompositionReader, type ReadComposition, type ReadConfiguration } from './read-composition.ts';
+import { type Change, describeDiagnostic, type ReloadReport, type Rollback } from './report.ts';
 import { type Deadlines, type Remote, traced } from './running.ts';
 import { kernelToken } from './tokens.ts';
 
@@ -57,9 +59,23 @@ export interface Prepared<P> {
 
 interface Open<P> {
   readonly live: Live<P> | undefined;
+  readonly rollbackOf: number | undefined;
   /** Ends its turn. */
   end(): void;
   readonly expiry: AbortController;
+}
+
+/** What is to be put in force: what the files say, or an earlier composition. */
+interface Request {
+  readonly sources: readonly string[];
+  readonly earlier?: ReadComposition;
+  readonly rollbackOf?: number | undefined;
+}
+
+interface Made<P> {
+  readonly report: ReloadReport;
+  readonly live: Live<P> | undefined;
+  readonly rollbackOf: number | undefined;
 }
 
 /** How long a prepared generation may wait for its commit. */
@@ -77,6 +93,7 @@ export class GenerationKeeper<P> {
   readonly #queue: ChangeQueue<ReloadReport>;
   readonly #open = new Map<Prepared<P>, Open<P>>();
   readonly #live = new Set<Live<P>>();
+  readonly #history = new History();
   #current: Live<P> | undefined;
   #awaited: Waiting | undefined;
   #number: number;
@@ -105,7 +122,7 @@ export class GenerationKeeper<P> {
     this.#queue = new ChangeQueue({
       now: () => clock.now(),
       ready: () => this.#slot(),
-      run: async (sources) => this.#finish(await this.#prepare(sources)),
+      run: async (sources) => this.#finish(await this.#prepare({ sources })),
     });
   }
 
@@ -134,6 +151,36 @@ export class GenerationKeeper<P> {
     return this.#queue.add(change.source);
   }
 
+  /** Puts an earlier composition in force again; it holds until a change is read. ERR_REQUEST_INVALID for one that is not kept. */
+  async rollback({ rollbackTo }: Rollback): Promise<ReloadReport> {
+    const end = await this.#queue.turn();
+    try {
+      await this.#slot();
+      return this.#finish(await this.#prepare(this.#backTo(rollbackTo)));
+    } finally {
+      end();
+    }
+  }
+
+  /** What a change would do; nothing is set up. `text` stands in place of the main file's. */
+  async plan(given: { readonly text?: string } | Rollback = {}): Promise<ChangePlan> {
+    const end = await this.#queue.turn();
+    try {
+      const { clock } = this.#kernel;
+      const startedMs = clock.monotonic();
+      const earlier = 'rollbackTo' in given ? { earlier: this.#history.target(given.rollbackTo).read } : given;
+      const plan = await this.#assembler.plan(this.#current, earlier);
+      return { ...plan, generation: this.#number, durationMs: Math.round(clock.monotonic() - startedMs) };
+    } finally {
+      end();
+    }
+  }
+
+  /** The last ten generations, oldest first, and whether what is in force was read from the files. */
+  generations(): GenerationList {
+    return listGenerations(this.#history, this.live, this.#current?.generation.number);
+  }
+
   /** Resolves when a change could be prepared at once: when one more generation may live. */
   async ready({ source }: Change): Promise<void> {
     const waiting = { sources: [source], sinceMs: this.#kernel.clock.now() };
@@ -143,15 +190,16 @@ export class GenerationKeeper<P> {
   }
 
   /** As {@link apply}, but leaves the swap to `commit` or `abort`, one of which must follow within a minute. */
-  async prepare(change: Change): Promise<Prepared<P>> {
+  async prepare(change: Change & Partial<Rollback>): Promise<Prepared<P>> {
     const end = await this.#queue.turn();
     try {
       await this.#slot();
-      const { report, live } = await this.#prepare([change.source]);
+      const request = 'rollbackTo' in change ? this.#backTo(change.rollbackTo) : { sources: [change.source] };
+      const { report, live } = await this.#prepare(request);
       const { identity } = live ?? this.#current ?? {};
       const prepared: Prepared<P> = { report, generation: live?.generation, identity };
       const expiry = new AbortController();
-      this.#open.set(prepared, { live, end, expiry });
+      this.#open.set(prepared, { live, end, expiry, rollbackOf: request.rollbackOf });
       void this.#kernel.clock.sleep(preparedMs, expiry.signal).then(
         () => this.abort(prepared),
         () => {},
@@ -171,7 +219,7 @@ export class GenerationKeeper<P> {
         'ERR_KERNEL_INTERNAL',
         'Found no prepared generation to commit: it was refused, aborted, or waited too long.',
       );
-    const report = this.#finish({ report: prepared.report, live: open.live });
+    const report = this.#finish({ report: prepared.report, live: open.live, rollbackOf: open.rollbackOf });
     open.end();
     return report;
   }
@@ -206,12 +254,15 @@ export class GenerationKeeper<P> {
     return traced(this.#evaluator, error);
   }
 
-  async #prepare(
-    sources: readonly string[],
-  ): Promise<{ readonly report: ReloadReport; readonly live: Live<P> | undefined }> {
+  #backTo(number: number | undefined): Request {
+    const { number: rollbackOf, read, rollbackOf: origin } = this.#history.target(number);
+    return { sources: ['rollback'], earlier: read, rollbackOf: origin ?? rollbackOf };
+  }
+
+  async #prepare({ sources, earlier, rollbackOf }: Request): Promise<Made<P>> {
     const { clock } = this.#kernel;
     const startedMs = clock.monotonic();
-    const { live, outcome } = await this.#assembler.assemble(this.#number + 1, this.#current);
+    const { live, outcome } = await this.#assembler.assemble(this.#number + 1, this.#current, earlier);
     const errors = outcome.diagnostics.filter(({ severity }) => severity === 'error');
     const report: ReloadReport = {
       ...outcome,
@@ -223,12 +274,15 @@ export class GenerationKeeper<P> {
       durationMs: Math.round(clock.monotonic() - startedMs),
     };
     if (!report.ok) this.#emit({ type: 'reload-refused', reasons: report.reasons });
-    return { report, live };
+    return { report, live, rollbackOf };
   }
 
   /** The swap: one reference. */
-  #finish({ report, live }: { readonly report: ReloadReport; readonly live: Live<P> | undefined }): ReloadReport {
-    if (live === undefined) return report;
+  #finish({ report, live, rollbackOf }: Made<P>): ReloadReport {
+    if (live === undefined) {
+      if (report.ok && rollbackOf === undefined) this.#history.confirm();
+      return report;
+    }
     const { generation } = live;
     if (this.#isClosed) {
       void generation.retire(0);
@@ -238,6 +292,14 @@ export class GenerationKeeper<P> {
     this.#number = generation.number;
     this.#live.add(live);
     this.#current = live;
+    this.#history.add({
+      number: generation.number,
+      identity: live.identity,
+      startedAt: generation.startedAt,
+      sources: report.sources,
+      read: live.read,
+      rollbackOf,
+    });
     void generation.settled.then(() => {
       this.#live.delete(live);
       this.#emit({ type: 'generation-retired', generation: generation.number });

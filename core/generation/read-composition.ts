@@ -14,7 +14,11 @@ export interface KnownNames {
   readonly knownStrategies: readonly string[] | undefined;
 }
 
-export type ReadConfiguration = (known: KnownNames) => Promise<
+/** `text` stands in place of the main file's, for a look at what it would do. */
+export type ReadConfiguration = (
+  known: KnownNames,
+  text?: string,
+) => Promise<
   | { readonly configuration: Configuration }
   /** Refused; `files` took part all the same. */
   | { readonly diagnostics: readonly Diagnostic[]; readonly files?: readonly string[] }
@@ -62,10 +66,11 @@ export class CompositionReader {
     return { files: [...new Set([...this.#files, ...this.#refusedFiles])], folders: this.#folders };
   }
 
-  async read(): Promise<CompositionResult> {
+  /** `text`, when given, is read in place of the main file. */
+  async read(text?: string): Promise<CompositionResult> {
     const { distribution } = this.#options;
     const shipped = distribution === undefined ? [] : await readShipped(distribution);
-    const read = await this.#readWith(shipped);
+    const read = await this.#readWith(shipped, text);
     if ('diagnostics' in read) return read;
     const { configuration, discovery } = read;
     const { provided, required } = this.#options;
@@ -90,8 +95,11 @@ export class CompositionReader {
    * plugins on the configuration. The names known so far are tried first; when
    * they do not fit, a look at the file without checking them finds the plugins.
    */
-  async #readWith(shipped: readonly PluginPackage[]): Promise<Read | { readonly diagnostics: readonly Diagnostic[] }> {
-    const { readConfiguration } = this.#options;
+  async #readWith(
+    shipped: readonly PluginPackage[],
+    text: string | undefined,
+  ): Promise<Read | { readonly diagnostics: readonly Diagnostic[] }> {
+    const readConfiguration = (known: KnownNames) => this.#options.readConfiguration(known, text);
     const guess = this.#known ?? namesOf(shipped);
     const strict = await readConfiguration(guess);
     const unchecked = { knownPrefixes: undefined, knownStrategies: undefined };

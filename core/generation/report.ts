@@ -6,6 +6,12 @@ export interface Change {
   readonly source: string;
 }
 
+/** A change that takes nothing from the files: back to what an earlier generation was made of. */
+export interface Rollback {
+  /** The number of the generation to go back to; undefined for the one before. */
+  readonly rollbackTo: number | undefined;
+}
+
 export interface LeftOut {
   readonly name: string;
   readonly plugin: string;

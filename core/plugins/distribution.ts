@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RutterError } from '@rutter/plugin-sdk';
-import { describeFolder, type PackedManifest, packedNames } from '@rutter/plugin-sdk/pack';
-import type { PluginPackage } from './types.ts';
+import { describeFolder, digestOf, type PackedManifest, packedNames } from '@rutter/plugin-sdk/pack';
+import type { PackedFile, PluginPackage } from './types.ts';
 
 export interface Distribution {
   readonly root: string;
@@ -64,12 +64,23 @@ export async function readPacked(
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { digest, ...manifest } = parsePacked(text, file);
-  return {
-    manifest,
-    folder,
-    packed: { file: join(from, packedNames.text), map: join(from, packedNames.map), digest },
-    origin,
-  };
+  const packed = { file: join(from, packedNames.text), map: join(from, packedNames.map), digest };
+  if (origin === 'shipped') return { manifest, folder, packed, origin };
+  return { manifest, folder, packed: { ...packed, text: await readText(packed, manifest.name) }, origin };
+}
+
+/** The packed text, which must be the one its manifest names. */
+export async function readText({ file, digest }: Pick<PackedFile, 'file' | 'digest'>, name: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new RutterError('ERR_PLUGIN_INVALID', `Found no ${file}, expected the packed text of plugin "${name}".`, {
+      cause,
+    });
+  });
+  if (digestOf(text) === digest) return text;
+  throw new RutterError(
+    'ERR_PLUGIN_INVALID',
+    `${file} was changed after it was packed: found digest ${digestOf(text)}, expected ${digest}. Pack it again.`,
+  );
 }
 
 function parsePacked(text: string, file: string): PackedManifest {

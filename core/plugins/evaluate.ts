@@ -5,10 +5,10 @@
  * Invariant: a text is run only if it is the one its manifest names.
  */
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { type PluginDefinition, RutterError } from '@rutter/plugin-sdk';
-import { digestOf, evaluatePacked, Trace } from '@rutter/plugin-sdk/pack';
-import type { PluginPackage } from './types.ts';
+import { evaluatePacked, Trace } from '@rutter/plugin-sdk/pack';
+import { readText } from './distribution.ts';
+import type { PackedFile, PluginPackage } from './types.ts';
 
 /** A hold on a definition. */
 export interface Loaded {
@@ -73,30 +73,18 @@ export class Evaluator {
       );
     }
     const { map } = packed;
-    const trace = new Trace(packed.file, () => (map === undefined ? undefined : readText(map)));
+    const trace = new Trace(packed.file, () => (map === undefined ? undefined : readMap(map)));
     return { definition: evaluate(found, packed), trace, holders: 0 };
   }
 }
 
-async function evaluate(found: PluginPackage, packed: NonNullable<PluginPackage['packed']>): Promise<PluginDefinition> {
-  const text = await readFile(packed.file, 'utf8').catch((cause: unknown) => {
-    throw new RutterError(
-      'ERR_PLUGIN_INVALID',
-      `Found no ${packed.file}, expected the packed text of plugin "${found.manifest.name}".`,
-      { cause },
-    );
-  });
-  if (digestOf(text) !== packed.digest) {
-    throw new RutterError(
-      'ERR_PLUGIN_INVALID',
-      `${packed.file} was changed after it was packed: found digest ${digestOf(text)}, expected ${packed.digest}. Pack it again.`,
-    );
-  }
+async function evaluate(found: PluginPackage, packed: PackedFile): Promise<PluginDefinition> {
+  const text = packed.text ?? (await readText(packed, found.manifest.name));
   return evaluatePacked({ text, file: packed.file, folder: found.folder, manifest: found.manifest });
 }
 
 /** A map that has gone costs the mapping, not the trace. */
-function readText(file: string): string | undefined {
+function readMap(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -19,7 +19,7 @@ export function instanceKey(instance: ComposedInstance, place: PlaceName, keys: 
 }
 
 /** The same for equal values whatever the order of their keys; secrets by their digest. */
-function canonical(value: unknown): unknown {
+export function canonical(value: unknown): unknown {
   if (isSecret(value)) return { secret: value.digest() };
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value === 'bigint') return { bigint: String(value) };

@@ -3,12 +3,20 @@ import type { Facets, Kind, Kinds, Manifest } from '@rutter/plugin-sdk';
 
 export type PlaceName = 'in-process' | 'supervisor';
 
+export interface PackedFile {
+  readonly file: string;
+  readonly map: string | undefined;
+  readonly digest: string;
+  /** The text itself where it was read with the manifest: what was checked is what runs, whatever becomes of the file. */
+  readonly text?: string;
+}
+
 /** A plugin found on disk, described as data; nothing of it has run. */
 export interface PluginPackage {
   readonly manifest: Manifest;
   readonly folder: string;
   /** The packed text and its source map, or undefined while only sources exist. */
-  readonly packed: { readonly file: string; readonly map: string | undefined; readonly digest: string } | undefined;
+  readonly packed: PackedFile | undefined;
   readonly origin: 'shipped' | 'folder';
 }
 

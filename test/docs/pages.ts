@@ -74,9 +74,13 @@ const kernelRoutes: Readonly<Record<string, string>> = {
   'GET /admin/plugins': 'What the gateway is made of, with the reason for each part: what `rutter plugins` prints.',
   'GET /routes': 'This list.',
   'POST /admin/reload':
-    'Reads the configuration again: 200 when applied or unchanged, 409 with the reasons when refused.',
+    'Reads the configuration again: 200 when applied or unchanged, 409 with the reasons when refused. With `?dry_run=true` it says what would start, stop and be carried over, and why, and changes nothing; `{configuration}` in its body, a text, is then taken for the configuration.',
   'POST /config/reload': 'The same.',
   'POST /llmrouter/reload': 'The same.',
+  'POST /admin/rollback':
+    'Puts what an earlier generation was made of in force again: `{generation}` of the last ten, or the one before. It holds until the next change of a file, or a reload that is asked for. `?dry_run=true` as above.',
+  'GET /admin/generations':
+    'The last ten generations: number, state, start, who asked for each, whose composition it took over, its configuration’s digest and files, its plugins.',
 };
 
 export function httpPage(routes: readonly ListedRoute[]): string {
