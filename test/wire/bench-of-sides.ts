@@ -7,6 +7,7 @@ import {
   type Vendor,
   type VendorHandler,
 } from '../support/index.ts';
+import { byAnswerTool } from './answer-tool.ts';
 import { pixel } from './scenarios.ts';
 import { sides } from './sides/index.ts';
 import type { Side } from './sides/side.ts';
@@ -27,13 +28,14 @@ export const saying =
     const complaints = side.complaints(request);
     if (complaints.length > 0)
       return sendJson(response, 400, { error: { message: complaints.join('; '), type: 'wrong' } });
-    if (!side.isStream(request)) return sendJson(response, 200, side.whole(truth, request) as object);
-    return sendPieces(side, side.pieces(truth, request))(exchange);
+    const said = byAnswerTool(truth, side.asked(request));
+    if (!side.isStream(request)) return sendJson(response, 200, side.whole(said, request) as object);
+    return sendPieces(side, side.pieces(said, request))(exchange);
   };
 
 /** A stream of these pieces. */
 export const sendPieces =
-  ({ contentType }: Side, pieces: Iterable<string | Buffer>): VendorHandler =>
+  ({ contentType }: Pick<Side, 'contentType'>, pieces: Iterable<string | Buffer>): VendorHandler =>
   ({ response }) => {
     response.writeHead(200, { 'content-type': contentType });
     for (const piece of pieces) response.write(piece);

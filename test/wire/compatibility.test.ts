@@ -17,6 +17,7 @@ import { Matrix } from './matrix.ts';
 import { operations } from './operations.ts';
 import { harmless, outcomeOf, outcomes, parameters, refused, send, titleOf } from './parameters.ts';
 import { tokens } from './scenarios.ts';
+import { describeFailures, describeLeaving } from './side-failures.ts';
 import { describeSides, rows } from './vendor-matrix.ts';
 import { anthropicDeployment, failing, once, openAiEntry, startWire, type Wire } from './vendors.ts';
 
@@ -32,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([wire?.gateway.stop(), unconfigured?.stop()]));
 
-describeSides(matrix);
+const bench = describeSides(matrix);
 
 it.each(rows)('$title: the simulated provider of a gateway without configuration says the same', async (scenario) => {
   for (const mode of modes)
@@ -191,6 +192,9 @@ describe('each failure', () => {
     matrix.note('failures', title, 'every vendor', `${told} \`InternalServerError\``);
   });
 });
+
+describeFailures(bench, matrix);
+describeLeaving(bench, matrix);
 
 it('is told by core/docs/compatibility.md as it was found', () => {
   const file = join(root, 'core/docs/compatibility.md');

@@ -12,7 +12,7 @@ const tables = {
   chat: {
     title: 'Chat',
     about:
-      'Each conversation is asked for as a whole reply and as a stream. `exact`: what the vendor is asked, told in its own words, is what the client asked, and text, tool calls with their ids, finish reason, reasoning and usage are what the model said. `native`, `tool` and `json` say by which way the model is held to a schema, as `x-rutter-structured-output` tells. `400` is a refusal that names the parameter or the part, `–` what the vendor has no words for; numbers stand for the reasons below.',
+      'Each conversation is asked for as a whole reply and as a stream. `exact`: what the vendor is asked, told in its own words, is what the client asked, and text, tool calls with their ids, finish reason, reasoning and usage are what the model said. `native`, `tool` and `json` say by which way the model is held to a schema, as `x-rutter-structured-output` tells, whole and streamed where these differ. `400` is a refusal that names the parameter or the part, `–` what the vendor has no words for; numbers stand for the reasons below.',
     first: 'Conversation',
     columns: [...sides.map(({ title }) => title), 'Simulated'],
   },
@@ -35,6 +35,13 @@ const tables = {
       'Status and error class of the SDK, the same for a whole reply and for a stream that has not begun. A stream that breaks later ends in one error event without `[DONE]`, which the SDK throws as `APIError`.',
     first: 'At the vendor',
     columns: ['every vendor'],
+  },
+  vendorFailures: {
+    title: 'Errors of each vendor',
+    about:
+      'In the vendor’s own words, whole and streamed; the classes are those of the table above. A rate limit hands on `retry-after`. A failure in the middle of a stream ends it with one error after what was said; a client that leaves closes the call at the vendor within 100 ms. `a refusal`: the vendor tells it as a reply that ends in `content_filter`; `–`: it has no such error.',
+    first: 'At the vendor',
+    columns: sides.map(({ title }) => title),
   },
 } as const satisfies Record<string, Table>;
 

@@ -9,7 +9,7 @@ import { type Fields, fieldsOf, listOf, type Truth } from './truth.ts';
 export const processing = ': OPENROUTER PROCESSING\n\n';
 
 const detail = { type: 'reasoning.text', format: 'anthropic-claude-v1', index: 0 };
-export const costUsd = 0.00014;
+const costUsd = 0.00014;
 const counted = (usage: Fields) => ({ ...usage, cost: costUsd, is_byok: false });
 
 function ownDelta(delta: Fields): Fields {

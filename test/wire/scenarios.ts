@@ -68,7 +68,7 @@ export const rome = { id: 'call_rome_2', name: 'get_weather', input: { city: 'Ro
 
 export const noon = { id: 'call_time', name: 'get_time', input: {} };
 
-export const called = ({ id, name, input }: { id: string; name: string; input: unknown }) => ({
+const called = ({ id, name, input }: { id: string; name: string; input: unknown }) => ({
   id,
   type: 'function' as const,
   function: { name, arguments: JSON.stringify(input) },

@@ -1,6 +1,7 @@
 /** Runs one conversation against one vendor, and holds what is asked and told to the truth. */
 import { expect } from 'vitest';
 import { openAiClient } from '../support/index.ts';
+import { withoutAnswerTool } from './answer-tool.ts';
 import { type Bench, saying } from './bench-of-sides.ts';
 import { type Chat, type Reply, replyStreamed, replyWhole, user } from './client.ts';
 import { signature as geminiSignature } from './gemini-side.ts';
@@ -56,7 +57,7 @@ export async function judge(bench: Bench, { side, scenario, mode }: Case): Promi
     expect(vendor.requests.length, 'requests at the vendor').toBe(before + 1);
     const asked = { ...askedOfOpenAi(scenario.chat), ...scenario.asked, turns: past };
     const expected = limits.reduce<Partial<Asked>>((found, { asked: change = same }) => change(found), asked);
-    expectAsked(bench, side, { found: side.asked(vendor.requests.at(-1)!), expected });
+    expectAsked(bench, side, { found: withoutAnswerTool(side.asked(vendor.requests.at(-1)!)), expected });
     past.push(
       turn('assistant', { text: truth.text ?? '', calls: truth.calls ?? [], thoughts: thoughtsOf(side, truth) }),
     );

@@ -167,11 +167,6 @@ export const cohere: Side = {
     },
     { rows: [rows.single], why: 'Cohere cannot be held to one call at a time.', refuses: 'parallel_tool_calls' },
     {
-      rows: [rows.schemaWithTools, rows.callForSchema],
-      why: 'Cohere writes JSON only without tools.',
-      refuses: 'response_format',
-    },
-    {
       rows: [rows.document, rows.audio],
       why: 'Cohere takes neither documents in this form nor sound.',
       refuses: /^messages\[0\]\.content/,

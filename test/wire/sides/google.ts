@@ -42,45 +42,31 @@ const faults: Readonly<Partial<Record<FaultName, Fault>>> = {
 
 const modelOf = ({ path }: VendorRequest) => calledBy(path).model;
 
-const answerName = 'json_tool_call';
 const declared = (body: Fields) =>
   listOf(body.tools)
     .map(spelled)
     .flatMap(({ functionDeclarations: list }) => listOf(list));
 const choiceOf = (body: Fields) => spelled(spelled(spelled(body).toolConfig).functionCallingConfig);
 
-/** A model that is made to answer by a tool does so. */
-function answering(truth: Truth, body: Fields): Truth {
-  const tool = declared(body).find(({ name }) => name === answerName);
-  if (tool === undefined || truth.text === undefined) return truth;
-  const value: unknown = JSON.parse(truth.text);
-  const input = Array.isArray(value) ? { values: value } : value;
-  const { text: _, ...rest } = truth;
-  return { ...rest, calls: [{ id: '', name: answerName, input }], finish: 'tool_calls' };
-}
-
 function askedOf(request: VendorRequest): Asked {
   const body = spelled(bodyOf(request));
   const { mode = 'AUTO', ...choice } = choiceOf(body);
   const allowed = (choice.allowedFunctionNames ?? []) as unknown[];
   const config = spelled(body.generationConfig);
-  const answer = declared(body).find(({ name }) => name === answerName);
   const words: Fields = { AUTO: 'auto', ANY: 'required', NONE: 'none' };
-  const { schema = config.responseJsonSchema ?? config.responseSchema } = { schema: answer?.parameters };
+  const schema = config.responseJsonSchema ?? config.responseSchema;
   const isJson = config.responseMimeType === 'application/json';
   return {
     system: listOf(fieldsOf(body.systemInstruction ?? {}).parts)
       .map(({ text }) => text)
       .join('|'),
     turns: turnsOf(body),
-    tools: declared(body)
-      .filter((tool) => tool !== answer)
-      .map(({ name, description, parameters }) => ({
-        name: String(name),
-        ...(description !== undefined && { description: String(description) }),
-        schema: parameters ?? { type: 'object', properties: {} },
-      })),
-    choice: answer ? 'auto' : allowed.length > 0 ? `tool ${allowed[0]}` : String(words[String(mode)]),
+    tools: declared(body).map(({ name, description, parameters }) => ({
+      name: String(name),
+      ...(description !== undefined && { description: String(description) }),
+      schema: parameters ?? { type: 'object', properties: {} },
+    })),
+    choice: allowed.length > 0 ? `tool ${allowed[0]}` : String(words[String(mode)]),
     isParallel: true,
     ...(schema !== undefined && { schema }),
     ...(schema === undefined && isJson && { schema: { type: 'object', additionalProperties: true, properties: {} } }),
@@ -138,11 +124,15 @@ const limits: readonly Limit[] = [
 const base = {
   contentType: sse,
   isStream: ({ path }: VendorRequest) => path.includes(':streamGenerateContent?alt=sse'),
-  whole: (truth: Truth, request: VendorRequest) => geminiWhole(answering(truth, bodyOf(request)), modelOf(request)),
-  pieces: (truth: Truth, request: VendorRequest) => geminiEvents(answering(truth, bodyOf(request)), modelOf(request)),
+  whole: (truth: Truth, request: VendorRequest) => geminiWhole(truth, modelOf(request)),
+  pieces: (truth: Truth, request: VendorRequest) => geminiEvents(truth, modelOf(request)),
   asked: askedOf,
   complaints: (request: VendorRequest) => faultsOf(bodyOf(request), modelOf(request)),
   faults,
+  blocked: {
+    promptFeedback: { blockReason: 'PROHIBITED_CONTENT' },
+    usageMetadata: { promptTokenCount: 9, totalTokenCount: 9 },
+  },
   broken: eventOf(googleError(503, 'UNAVAILABLE', 'The model is overloaded.')),
   thoughts: 'signature' as const,
   ids: 'made' as const,

@@ -3,7 +3,8 @@ import { anthropic, converse, invoke, vertexClaude } from './claude.ts';
 import { cohere } from './cohere.ts';
 import { gemini, vertexGemini } from './google.ts';
 import { ollamaChat, ollamaGenerate } from './ollama.ts';
-import { azure, deepSeek, groq, mistral, openAi, openRouter } from './openai-shaped.ts';
+import { azure, openAi } from './openai.ts';
+import { deepSeek, groq, mistral, openRouter } from './openai-shaped.ts';
 import type { Side } from './side.ts';
 
 export const sides: readonly Side[] = [

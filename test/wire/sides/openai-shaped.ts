@@ -1,160 +1,24 @@
-/** OpenAI, and the vendors that speak its chat in a manner of their own. */
+/** Vendors that speak OpenAI’s chat in a manner of their own. */
 import type { VendorRequest } from '../../support/index.ts';
-import { azureEvents, azureWhole } from '../azure-side.ts';
 import { askedOfOpenAi, openAiEvents, openAiWhole } from '../openai-side.ts';
 import { openRouterEvents, openRouterWhole } from '../openrouter-side.ts';
 import { type Asked, type Fields, fieldsOf, listOf, type Tokens, type Truth, thought } from '../truth.ts';
 import { includesUsage } from '../vendors.ts';
 import {
-  asksForStream,
-  bodyOf,
-  eventOf,
-  type Fault,
-  type FaultName,
-  type Limit,
-  reasoningRows,
-  retryAfter,
-  rows,
-  type Side,
-  sse,
-  strangers,
-  withoutCounts,
-  withoutResultFlags,
-} from './side.ts';
-
-const fault = (status: number, message: string, code: string | null = null, type = 'invalid_request_error'): Fault => ({
-  status,
-  body: { error: { message, type, param: null, code } },
-  ...(status === 429 && { headers: retryAfter }),
-});
-
-const faults: Readonly<Record<FaultName, Fault>> = {
-  key: fault(401, 'Incorrect API key provided: sk-vendor-1234567890', 'invalid_api_key'),
-  permission: fault(403, 'You are not allowed to sample from this model', null, 'request_forbidden'),
-  model: fault(404, 'The model `x` does not exist or you do not have access to it.', 'model_not_found'),
-  timeout: fault(408, 'Request timed out.', null, 'timeout'),
-  rate: fault(429, 'Rate limit reached for requests', 'rate_limit_exceeded', 'requests'),
-  internal: fault(500, 'The server had an error while processing your request', null, 'server_error'),
-  overloaded: fault(503, 'The engine is currently overloaded, please try again later', null, 'server_error'),
-  context: fault(400, "This model's maximum context length is 128000 tokens.", 'context_length_exceeded'),
-  policy: fault(400, 'Your request was rejected by our safety system.', 'content_policy_violation'),
-};
-
-const chatFields =
-  'model messages stream stream_options temperature top_p max_tokens max_completion_tokens stop tools tool_choice ' +
-  'parallel_tool_calls response_format reasoning_effort';
-const messageFields = 'role content name tool_calls tool_call_id refusal';
-
-const sound = (request: VendorRequest, body: string, message: string): string[] => [
-  ...(request.path.split('?')[0]?.endsWith('/chat/completions') ? [] : [`no operation at ${request.path}`]),
-  ...strangers(bodyOf(request), body, 'body'),
-  ...listOf(bodyOf(request).messages).flatMap((found, index) => strangers(found, message, `messages.${index}`)),
-  ...unanswered(listOf(bodyOf(request).messages)),
-];
-
-function unanswered(messages: readonly Fields[]): string[] {
-  const open = new Set<unknown>();
-  for (const { role, tool_calls: calls, tool_call_id: id } of messages) {
-    if (role === 'tool' && !open.delete(id)) return [`no call ${id} for its answer`];
-    for (const call of listOf(calls)) open.add(call.id);
-  }
-  return [...open].map((id) => `no answer for the call ${id}`);
-}
-
-/** A model that is told its schema in words, as of a vendor that only has a JSON mode, answers in it. */
-const wrapped = (truth: Truth, { messages }: Fields): Truth =>
-  truth.text?.startsWith('[') && JSON.stringify(messages).includes('{\\"values\\":')
-    ? { ...truth, text: `{"values":${truth.text}}` }
-    : truth;
-
-const base = {
-  contentType: sse,
-  isStream: asksForStream,
-  whole: (truth: Truth, request: VendorRequest): unknown => openAiWhole(truth, bodyOf(request).model),
-  pieces: (truth: Truth, request: VendorRequest): Iterable<string | Buffer> =>
-    openAiEvents(truth, bodyOf(request).model, includesUsage(bodyOf(request))),
-  asked: (request: VendorRequest) => askedOfOpenAi(bodyOf(request)),
-  complaints: (request: VendorRequest) => sound(request, chatFields, messageFields),
-  faults: faults as Side['faults'],
-  broken: eventOf({ error: { message: 'The server had an error', type: 'server_error', param: null, code: null } }),
-  thoughts: 'text' as Side['thoughts'],
-  ids: 'own' as const,
-  inlines: false,
-};
-
-const params =
-  (base = '') =>
-  (url: string) => ({ api_base: url + base, api_key: 'sk-vendor-key' });
-
-const noErrorFlag: Limit = {
-  rows: [rows.failed],
-  why: 'The vendor has no mark for a tool that failed: the words of the answer say so.',
-  asked: withoutResultFlags,
-};
-const noImages = (vendor: string): Limit => ({
-  rows: [rows.image, rows.address],
-  why: `${vendor} takes no images.`,
-  refuses: /^messages\[0\]\.content/,
-});
-const noDocuments = (vendor: string): Limit => ({
-  rows: [rows.document, rows.audio],
-  why: `${vendor} takes neither documents nor sound.`,
-  refuses: /^messages\[0\]\.content/,
-});
-const noFilter = (vendor: string): Limit => ({
-  rows: [rows.refusal],
-  why: `${vendor} has no finish reason for a refusal.`,
-  isMissing: true,
-});
-
-export const openAi: Side = {
-  ...base,
-  title: 'OpenAI',
-  group: 'openai',
-  model: 'openai/gpt-4.1',
-  params: params('/v1'),
-  // The bytes of the caller's own dialect pass, and with them what it knows of other vendors.
-  complaints: (request) => sound(request, chatFields, `${messageFields} is_error reasoning_content`),
-  limits: [],
-};
-
-const azureFault = (status: number, code: string, message: string): Fault => fault(status, message, code, '');
-
-export const azure: Side = {
-  ...base,
-  title: 'Azure OpenAI',
-  group: 'azure',
-  model: 'azure/gpt-4.1',
-  params: params(),
-  whole: (truth, request) => azureWhole(truth, bodyOf(request).model),
-  pieces: (truth, request) => azureEvents(truth, bodyOf(request).model, includesUsage(bodyOf(request))),
-  complaints: (request) => sound(request, chatFields, `${messageFields} is_error`),
-  faults: {
-    key: azureFault(401, '401', 'Access denied due to invalid subscription key or wrong API endpoint.'),
-    permission: azureFault(403, '403', 'Access denied due to Virtual Network/Firewall rules.'),
-    model: azureFault(404, 'DeploymentNotFound', 'The API deployment for this resource does not exist.'),
-    timeout: azureFault(408, 'Timeout', 'The operation was timeout.'),
-    rate: azureFault(429, '429', 'Requests have exceeded token rate limit of your current pricing tier.'),
-    internal: azureFault(500, 'InternalServerError', 'The server had an error.'),
-    overloaded: azureFault(503, 'ServiceUnavailable', 'The service is temporarily unable to process your request.'),
-    context: faults.context,
-    policy: {
-      status: 400,
-      body: {
-        error: {
-          message: 'The response was filtered due to the prompt triggering Azure OpenAI’s content management policy.',
-          type: null,
-          param: 'prompt',
-          code: 'content_filter',
-          status: 400,
-          innererror: { code: 'ResponsibleAIPolicyViolation', content_filter_result: {} },
-        },
-      },
-    },
-  },
-  thoughts: 'none',
-  limits: [],
-};
+  base,
+  chatFields,
+  fault,
+  faults,
+  messageFields,
+  noDocuments,
+  noErrorFlag,
+  noFilter,
+  noImages,
+  params,
+  sound,
+  wrapped,
+} from './openai-shape.ts';
+import { bodyOf, eventOf, type Fault, reasoningRows, retryAfter, rows, type Side, withoutCounts } from './side.ts';
 
 /** Another member for reasoning, other counts, another last chunk. */
 interface Manner {

@@ -53,6 +53,8 @@ export interface Side {
   /** What the vendor would refuse in a request. */
   complaints(request: VendorRequest): readonly string[];
   readonly faults: Readonly<Partial<Record<FaultName, Fault>>>;
+  /** A whole reply to a prompt that is not answered, of a vendor that has no error for it. */
+  readonly blocked?: unknown;
   /** A failure in the middle of a stream. */
   readonly broken: string | Buffer;
   /** What of earlier reasoning goes back: all of it, only its signature, its text, or nothing. */
