@@ -39,6 +39,8 @@ export interface DoctorReport {
   /** References whose variable is not set, and variables that would hold a deployment's key. */
   readonly missingVariables: readonly { readonly name: string; readonly for: readonly string[] }[];
   readonly models: readonly DoctorModel[];
+  /** Entries of `model_list` that stand for no deployment because something is wrong with them. */
+  readonly leftOut: readonly { readonly name: string; readonly place: Place; readonly reason: string }[];
   readonly differences: readonly CompatNote[];
   /** With `--live` only. `error` is undefined where the deployment answered. */
   readonly live?: readonly LiveResult[];
@@ -48,7 +50,7 @@ export type LiveResult = Pick<CheckedDeployment, 'id' | 'group' | 'error'> & { r
 
 /** For a configuration that would not start. */
 export function refusedReport(diagnostics: readonly Diagnostic[], files: readonly string[]): DoctorReport {
-  return { ...told(diagnostics), wouldStart: false, files, models: [], differences: [] };
+  return { ...told(diagnostics), wouldStart: false, files, models: [], leftOut: [], differences: [] };
 }
 
 export function doctorReport(
@@ -67,8 +69,12 @@ export function doctorReport(
     wouldStart: true,
     files: configuration.files.filter((file) => file !== defaultsFile),
     models,
+    leftOut: leftOut(configuration, found.problems),
     missingVariables: withKeys(found.missingVariables, models),
-    differences: notesFor(configuration.settings),
+    differences: notesFor(
+      configuration.settings,
+      found.missingVariables.flatMap(({ for: places }) => places),
+    ),
   };
 }
 
@@ -80,6 +86,21 @@ function told(diagnostics: readonly Diagnostic[]): Pick<DoctorReport, 'problems'
     ignored: about('ignored').map(({ subject = '', message, place }) => ({ key: subject, message, place })),
     missingVariables: [...variables].map(([name, all]) => ({ name, for: all.map(({ place }) => place.path) })),
   };
+}
+
+/** An entry for another stage than this one's is left out as it was meant, and has no problem. */
+function leftOut({ settings, deployments }: Configuration, problems: readonly Diagnostic[]): DoctorReport['leftOut'] {
+  const entries = Array.isArray(settings.model_list) ? (settings.model_list as unknown[]) : [];
+  const used = new Set(deployments.map(({ place }) => place.path));
+  return entries.flatMap((entry, index) => {
+    const path = `model_list[${index}]`;
+    const problem = used.has(path)
+      ? undefined
+      : problems.find(({ place }) => place.path === path || place.path.startsWith(`${path}.`));
+    if (problem === undefined) return [];
+    const { model_name: name } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+    return [{ name: typeof name === 'string' ? name : path, place: problem.place, reason: problem.message }];
+  });
 }
 
 /** A deployment without a key of its own could have had it from these. */

@@ -3,7 +3,7 @@ import type { CredentialState } from '../upstream/auth/credential-state.ts';
 import { type DoctorDeployment, type DoctorReport, sampleUsage } from './doctor-report.ts';
 
 export function doctorText(report: DoctorReport): string {
-  const { problems, ignored, missingVariables, models, differences, live } = report;
+  const { problems, ignored, missingVariables, models, leftOut, differences, live } = report;
   const places = (place: { file: string; line: number; path: string }) => `${place.file}:${place.line} ${place.path}`;
   const parts = [
     section(
@@ -16,6 +16,10 @@ export function doctorText(report: DoctorReport): string {
         `${name}${kind === 'group' ? '' : ` (${kind})`}${sample === undefined ? '' : `, for instance ${sample}`}`,
         ...(deployments.length === 0 ? ['  calls nothing'] : deployments.map((one) => `  ${deploymentText(one)}`)),
       ]),
+    ),
+    section(
+      'Left out',
+      leftOut.map(({ name, place, reason }) => `${name}: ${places(place)}: ${reason}`),
     ),
     section(
       'Variables that are not set',

@@ -28,8 +28,8 @@ a start would do it; nothing listens, and no vendor is called without --live.
       --timeout S  seconds that --live may take in all; 120 when absent
       --json       prints the report as JSON
 
-Ends with 1 when the gateway would not start, when a deployment has no key, or
-when one does not answer with --live.
+Ends with 1 when the gateway would not start, when a deployment is left out or has
+no key, or when one does not answer with --live.
 `;
 
 const flags = {
@@ -76,11 +76,11 @@ function read(args: readonly string[]): Asked | undefined {
   return { files: positionals, isLive: values.live ?? false, isJson: values.json ?? false, timeoutMs: seconds * 1000 };
 }
 
-function isWell({ wouldStart, models, live = [] }: DoctorReport): boolean {
+function isWell({ wouldStart, models, leftOut, live = [] }: DoctorReport): boolean {
   const hasKeys = models.every(({ deployments }) =>
     deployments.every(({ credential }) => credential.state !== 'missing'),
   );
-  return wouldStart && hasKeys && live.every(({ error }) => error === undefined);
+  return wouldStart && hasKeys && leftOut.length === 0 && live.every(({ error }) => error === undefined);
 }
 
 async function examine({ files, isLive, timeoutMs }: Asked): Promise<DoctorReport> {

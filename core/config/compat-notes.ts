@@ -7,6 +7,8 @@ export interface CompatNote {
   readonly topic: string;
   /** Keys that bring it up, `[]` for any entry of a list; none where it concerns every file. */
   readonly keys: readonly string[];
+  /** It concerns files in which the variable of a key is not set, rather than those that have the key. */
+  readonly isOfUnset?: true;
   readonly litellm: string;
   readonly here: string;
 }
@@ -111,6 +113,7 @@ export const compatNotes: readonly CompatNote[] = [
   {
     topic: 'An address whose variable is not set',
     keys: ['model_list[].litellm_params.api_base'],
+    isOfUnset: true,
     litellm: "falls back to the vendor's own address.",
     here: 'leaves the deployment out, with a warning: calls would go to another place than was meant.',
   },
@@ -134,9 +137,14 @@ export const compatNotes: readonly CompatNote[] = [
   },
 ];
 
-/** The notes that a file is concerned by; `settings` are its plain values. */
-export function notesFor(settings: Readonly<Record<string, unknown>>): readonly CompatNote[] {
-  return compatNotes.filter(({ keys }) => keys.length === 0 || keys.some((key) => isSet(settings, key.split('.'))));
+/** The notes that a file is concerned by; `settings` are its plain values, `unset` the paths of references without a value. */
+export function notesFor(settings: Readonly<Record<string, unknown>>, unset: readonly string[]): readonly CompatNote[] {
+  const missing = new Set(unset.map((path) => path.replace(/\[\d+\]/g, '[]')));
+  return compatNotes.filter(({ keys, isOfUnset }) =>
+    isOfUnset
+      ? keys.some((key) => missing.has(key))
+      : keys.length === 0 || keys.some((key) => isSet(settings, key.split('.'))),
+  );
 }
 
 function isSet(value: unknown, [step, ...rest]: readonly string[]): boolean {

@@ -9,6 +9,7 @@ import { type ComposeOptions, type Composition, type PlannedInstance, Problems, 
 import { routingGroups } from './routing-groups.ts';
 import { connect, servicesOf, setupOrder } from './service-order.ts';
 import type { PluginPackage } from './types.ts';
+import { warnOfUnclaimed } from './unclaimed.ts';
 
 export type ComposeResult = { readonly composition: Composition } | { readonly diagnostics: readonly Diagnostic[] };
 
@@ -36,6 +37,7 @@ function plan(options: ComposeOptions, problems: Problems): readonly PlannedInst
     ...implied.flatMap((one) => unlessNamed(one, entries)),
   ];
   const known = defaults.flatMap((entry) => fromEntry(entry, options, problems) ?? []);
+  if (configuration.derive) warnOfUnclaimed({ configuration, packages, problems });
   const standing = known.filter((one) => !chosen.some((other) => other.name === one.name || replaces(other, one)));
   // With `derive: false` only a service that somebody uses is still taken from the defaults.
   const wanted = new Set([...options.required, ...chosen.flatMap((one) => one.package.manifest.uses)]);

@@ -61,8 +61,12 @@ export class Problems {
     return undefined;
   }
 
-  warn(place: Place, [message, found, expected]: readonly [string, string, string]): undefined {
-    this.found.push({ severity: 'warning', message, found, expected, place });
+  warn(
+    place: Place,
+    [message, found, expected]: readonly [string, string, string],
+    about?: Required<Pick<Diagnostic, 'topic' | 'subject'>>,
+  ): undefined {
+    this.found.push({ severity: 'warning', message, found, expected, place, ...about });
     return undefined;
   }
 

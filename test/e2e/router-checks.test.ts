@@ -128,7 +128,7 @@ describe('optional_pre_call_checks', async () => {
       ],
       router_settings: {
         num_retries: 0,
-        optional_pre_call_checks: ['session_affinity', 'enforce_model_rate_limits'],
+        optional_pre_call_checks: ['session_affinity', 'enforce_model_rate_limits', 'sesion_afinity', 'prompt_caching'],
       },
     },
   });
@@ -142,6 +142,14 @@ describe('optional_pre_call_checks', async () => {
       chosen.add(Object.keys(counts)[0]);
     }
     expect(chosen.size).toBe(3);
+  });
+
+  it('are told of where nothing answers to the name, with the one that may have been meant', () => {
+    const warned = gateway.output();
+    expect(warned).toMatch(/sesion_afinity.*session_affinity/);
+    expect(warned).toContain('prompt_caching');
+    expect(warned).toContain('optional_pre_call_checks[3]');
+    expect(warned).not.toMatch(/answers to ."enforce_model_rate_limits/);
   });
 
   it('keep the rpm of a deployment under any strategy', async () => {

@@ -11,6 +11,11 @@ const env = variables(vendors);
 const folder = await folderWith({
   'config.yaml': read('config.yaml'),
   'models.yaml': read('models.yaml'),
+  'unset.yaml': `model_list:
+  - { model_name: inner, litellm_params: { model: openai/a, api_key: sk-x, api_base: os.environ/INNER_BASE } }
+  - { model_name: other, litellm_params: { model: openai/b, api_key: sk-x } }
+  - { model_name: staged, litellm_params: { model: openai/c, api_key: sk-x }, model_info: { supported_environments: [production] } }
+`,
   'refused.yaml': 'general_settings:\n  custom_auth: mine.check\n',
   'watched.yaml':
     'model_list: []\ngeneral_settings: { background_health_checks: true, global_max_parallel_requests: 5 }\n',
@@ -72,6 +77,21 @@ describe('rutter doctor', () => {
     expect(text).toContain('key: missing, expected GROQ_API_KEY');
   });
 
+  it('tells that a deployment is left out whose address is not set, and ends with 1', async () => {
+    const { code, report } = await json(['unset.yaml'], { INNER_BASE: '', LITELLM_ENVIRONMENT: 'staging' });
+    expect(code).toBe(1);
+    expect(report.wouldStart).toBe(true);
+    expect(report.leftOut).toMatchObject([{ name: 'inner', reason: expect.stringContaining('address has no value') }]);
+    expect(report.models.map(({ name }) => name)).toEqual(['other']);
+    expect(report.missingVariables.map(({ name }) => name)).toEqual(['INNER_BASE']);
+    expect(report.differences.map(({ topic }) => topic)).toContain('An address whose variable is not set');
+    const text = (await run(['unset.yaml'], { LITELLM_ENVIRONMENT: 'staging' })).stdout;
+    expect(text).toMatch(/Left out\n {2}inner: .*unset\.yaml:2/);
+    expect(
+      (await json(['unset.yaml'], { INNER_BASE: 'http://localhost:1', LITELLM_ENVIRONMENT: 'staging' })).code,
+    ).toBe(0);
+  });
+
   it('calls each deployment once with --live, and ends with 1 when one does not answer', async () => {
     const before = calls();
     const good = await json(['config.yaml', '--live']);
@@ -113,7 +133,13 @@ describe('rutter doctor', () => {
     const { stdout, stderr } = await run(['config.yaml', '--json']);
     for (const [name, value] of Object.entries(env))
       if (name.endsWith('_KEY')) expect(stdout + stderr, name).not.toContain(value);
-    expect(readdirSync(folder).toSorted()).toEqual(['config.yaml', 'models.yaml', 'refused.yaml', 'watched.yaml']);
+    expect(readdirSync(folder).toSorted()).toEqual([
+      'config.yaml',
+      'models.yaml',
+      'refused.yaml',
+      'unset.yaml',
+      'watched.yaml',
+    ]);
   });
 
   it.each([
