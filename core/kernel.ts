@@ -2,6 +2,7 @@
  * The kernel assembled: what outlives generations, the keeper of generations,
  * and the HTTP edge on top.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Clock,
@@ -15,6 +16,7 @@ import { HealthWatch } from './admin/health-watch.ts';
 import { kernelRoutes } from './admin/routes.ts';
 import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
+import type { Configuration } from './config/types.ts';
 import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
 import type { ReloadReport, Rollback } from './generation/report.ts';
@@ -123,7 +125,11 @@ export class Kernel {
     });
     this.keeper = new GenerationKeeper<Compiled>({
       root,
-      readConfiguration: options.readConfiguration,
+      readConfiguration: async (known) => {
+        const read = await options.readConfiguration(known);
+        if ('configuration' in read && !this.keeper.current) await this.#beforeTheFirst(read.configuration);
+        return read;
+      },
       distribution: options.distribution,
       build: (parts) => this.#build(parts),
       onEvent: (event) => this.event(event),
@@ -231,6 +237,15 @@ export class Kernel {
         { generation, rollbackOf: rollback.to },
         `an earlier composition is in force in place of the files, until ${rollback.until}`,
       );
+  }
+
+  /** What plugins fetch while the first generation is set up goes by its own rules: there are no others yet. */
+  async #beforeTheFirst({ kernel, variables }: Configuration): Promise<void> {
+    this.#upstream.allow(kernel.allowedAddresses);
+    this.#services.authenticator.useVariables(variables);
+    // Files that cannot be used are told of where the generation is built.
+    const security = await readSecurity(kernel.tls).catch(() => undefined);
+    if (security) this.#upstream.secure(security);
   }
 
   /** In the tick of the swap. */

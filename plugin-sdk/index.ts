@@ -8,6 +8,7 @@ export {
   type Claims,
   definePlugin,
   type Instance,
+  location,
   type Manifest,
   type Need,
   needNames,

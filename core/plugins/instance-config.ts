@@ -4,9 +4,10 @@
  *
  * Problems name the place in the file and never show a value.
  */
+import { dirname, resolve } from 'node:path';
 import { type PluginDefinition, z } from '@rutter/plugin-sdk';
 import { didYouMean } from '@rutter/plugin-sdk/pack';
-import type { Configuration, Diagnostic } from '../config/types.ts';
+import type { Configuration, Diagnostic, Place } from '../config/types.ts';
 import { createSecret } from '../upstream/secret.ts';
 import { type PlannedInstance, Problems, pathBelow, type Settings } from './plan.ts';
 
@@ -17,6 +18,8 @@ interface JsonSchema {
   readonly items?: JsonSchema;
   /** Set by `secret()` of the SDK. */
   readonly secret?: boolean;
+  /** Set by `location()` of the SDK. */
+  readonly location?: boolean;
 }
 
 export type ConfigResult =
@@ -48,7 +51,7 @@ export function configure(
       delete values[name];
     }
   }
-  const parsed = definition.config.safeParse(wrapSecrets(schema, values));
+  const parsed = definition.config.safeParse(wrapped(schema, values, [], place));
   for (const issue of parsed.error?.issues ?? []) {
     if (issue.code === 'unrecognized_keys' && problems.hasErrors) continue;
     const option = issue.path.length === 0 ? 'its options' : `option "${issue.path.reduce(pathBelow, '')}"`;
@@ -88,15 +91,21 @@ function* unknownOptions(
   }
 }
 
-/** Texts where the schema asks for a secret become objects that do not print. */
-function wrapSecrets(schema: JsonSchema | undefined, value: unknown): unknown {
-  if (schema?.secret === true && typeof value === 'string') return createSecret(value);
-  if (Array.isArray(value)) return value.map((item) => wrapSecrets(schema?.items, item));
+/** Texts where the schema asks for a secret become objects that do not print, and paths are seen from their file. */
+function wrapped(schema: JsonSchema | undefined, value: unknown, path: Path, placeOf: (path: Path) => Place): unknown {
+  if (typeof value === 'string') {
+    if (schema?.secret === true) return createSecret(value);
+    return schema?.location === true && !isAddress.test(value) ? resolve(dirname(placeOf(path).file), value) : value;
+  }
+  if (Array.isArray(value)) return value.map((item, index) => wrapped(schema?.items, item, [...path, index], placeOf));
   if (!isBlock(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, wrapSecrets(propertyOf(schema, key), item)]),
+    Object.entries(value).map(([key, item]) => [key, wrapped(propertyOf(schema, key), item, [...path, key], placeOf)]),
   );
 }
+
+/** `https://…`, `file:…`, `s3://…`; a drive of Windows has one letter. */
+const isAddress = /^[a-z][a-z0-9+.-]+:/i;
 
 function propertyOf(schema: JsonSchema | undefined, key: string): JsonSchema | undefined {
   const own = schema?.properties;

@@ -87,6 +87,12 @@ export const secret = () =>
     .custom<import('./request.ts').Secret>((value) => typeof value === 'string' || isSecret(value))
     .meta({ type: 'string', secret: true });
 
+/**
+ * A setting that names a file or an address. A relative path is one from the file of the configuration that it is
+ * written in, and is handed over as an absolute one.
+ */
+export const location = () => z.string().min(1).meta({ location: true });
+
 function isSecret(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'digest' in value && 'equals' in value;
 }

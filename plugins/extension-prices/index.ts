@@ -3,7 +3,7 @@
  * format over that, and the routes that tell of both.
  */
 import process from 'node:process';
-import { definePlugin, z } from '@rutter/plugin-sdk';
+import { definePlugin, type Host, location, z } from '@rutter/plugin-sdk';
 import { Book, type Loaded } from './book.ts';
 import { estimateRoutes } from './estimate.ts';
 import { infoRoutes } from './info.ts';
@@ -18,13 +18,25 @@ function intervalMs(said: string | number): number {
   return found ? Number(found[1]) * (unitsMs[found[2] ?? 's'] ?? 1000) : Number.NaN;
 }
 
+const firstMapMs = 5_000;
+
+/** Waits for the first map, so that the first calls are charged by it, but not for long. */
+async function soon(loading: Promise<void>, { clock, log }: Pick<Host, 'clock' | 'log'>): Promise<void> {
+  const waiting = new AbortController();
+  const late = clock.sleep(firstMapMs, waiting.signal).then(
+    () => true,
+    () => false,
+  );
+  if ((await Promise.race([loading, late])) === true)
+    log.warn({ waitedMs: firstMapMs }, 'the map of prices is late; the table holds until it has come');
+  waiting.abort();
+}
+
 const config = z.strictObject({
-  model_cost_map_url: z
-    .string()
-    .min(1)
+  model_cost_map_url: location()
     .optional()
     .describe(
-      'Map of prices in LiteLLM\u2019s format, laid over the table: an address, or a file relative to the working directory. LITELLM_MODEL_COST_MAP_URL of the environment when absent.',
+      'Map of prices in LiteLLM\u2019s format, laid over the table: an address, or a file, relative to the one that names it. LITELLM_MODEL_COST_MAP_URL of the environment when absent, relative to the working directory.',
     ),
   model_cost_map_refresh: z
     .union([z.number(), z.string()])
@@ -38,26 +50,27 @@ export default definePlugin({
   config,
   async setup(host, { model_cost_map_url: url, model_cost_map_refresh: interval }) {
     const models = host.use('models');
-    const location = url ?? process.env.LITELLM_MODEL_COST_MAP_URL?.trim() ?? '';
+    const source = url ?? process.env.LITELLM_MODEL_COST_MAP_URL?.trim() ?? '';
     // A new address that turns out bad must not take the map away that was good.
     const kept = host.keep<{ loaded: Loaded | undefined }>('map', 1, () => ({ loaded: undefined }));
-    if (location === '') kept.loaded = undefined;
+    if (source === '') kept.loaded = undefined;
     const book = new Book(kept.loaded);
     const loader =
-      location === ''
+      source === ''
         ? undefined
         : new Loader({
             host,
             book,
-            location,
+            location: source,
             onLoaded(loaded) {
               kept.loaded = loaded;
             },
           });
     if (loader) {
-      const first = loader.refresh();
-      // A file is there at once; for an address nobody waits.
-      if (loader.isFile) await first;
+      // Where a map is known already, nobody waits for the next; an address that is slow keeps no gateway from starting.
+      if (loader.isFile) await loader.refresh();
+      else if (kept.loaded) void loader.refresh();
+      else await soon(loader.refresh(), host);
       host.every(intervalMs(interval), () => loader.refresh());
     }
     return {

@@ -59,7 +59,7 @@ describe('a map in a file', async () => {
     };
     expect(info.data.find(({ model_name }) => model_name === 'house')?.model_info).toMatchObject({
       input_cost_per_token: 2e-6,
-      price_source: 'openai/house in prices.json',
+      price_source: `openai/house in ${join(gateway.folder, 'prices.json')}`,
     });
   });
 
@@ -67,7 +67,7 @@ describe('a map in a file', async () => {
     await write(mapAt('dear'));
     const [line] = await refused(1);
     expect(line).toMatchObject({
-      source: 'prices.json',
+      source: join(gateway.folder, 'prices.json'),
       problem: 'openai/house.input_cost_per_token: found "dear", expected dollars from 0 to 1000000.',
     });
     expect(String(line?.msg ?? line?.message)).toContain('the last good one stays');
@@ -81,7 +81,7 @@ describe('a map in a file', async () => {
 
   it('stays when the configuration names one that cannot be had', async () => {
     await gateway.writeConfig({ model_list: deployments, general_settings: { model_cost_map_url: 'nowhere.json' } });
-    await gateway.waitForLog(({ source, problem }) => source === 'nowhere.json' && problem !== undefined);
+    await gateway.waitForLog(({ source, problem }) => String(source).endsWith('nowhere.json') && problem !== undefined);
     await costs(gateway, '0.003');
   });
 
@@ -89,6 +89,52 @@ describe('a map in a file', async () => {
     await gateway.writeConfig({ model_list: deployments });
     await until('an unknown cost', async () => ((await cost(gateway)) === null ? true : undefined));
     expect(await cost(gateway, 'gpt')).toBe('0.0025');
+  });
+});
+
+it('a map in a file is found from the file that names it', async () => {
+  const gateway = await startGateway({
+    config: { include: ['sub/prices.yaml'], model_list: deployments },
+    files: {
+      'sub/prices.yaml': 'general_settings: { model_cost_map_url: ./map.json }',
+      'sub/map.json': mapAt(7e-6),
+    },
+  });
+  expect(await cost(gateway)).toBe('0.007');
+  await gateway.stop();
+});
+
+describe('a start with a map at an address', async () => {
+  const started = (url: string) =>
+    startGateway({
+      config: {
+        model_list: deployments,
+        general_settings: { model_cost_map_url: `${url}/map.json`, allowed_addresses: ['127.0.0.1'] },
+      },
+    });
+
+  it('waits for it, so that the first call is charged by it', async () => {
+    const host = await startVendor(async ({ response }) => {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return sendJson(response, 200, mapAt(8e-6));
+    });
+    const gateway = await started(host.url);
+    expect(await cost(gateway)).toBe('0.008');
+    await gateway.stop();
+  });
+
+  it('is not kept waiting for long, and says so', async () => {
+    const host = await startVendor(() => new Promise(() => {}));
+    const gateway = await started(host.url);
+    expect(await cost(gateway, 'gpt')).toBe('0.0025');
+    expect(gateway.output()).toContain('the map of prices is late');
+    await gateway.stop();
+  });
+
+  it('is not kept from starting by one that cannot be had', async () => {
+    const gateway = await started('http://127.0.0.1:1');
+    expect(await cost(gateway, 'gpt')).toBe('0.0025');
+    await gateway.stop();
   });
 });
 
@@ -111,7 +157,7 @@ describe('a map at an address', async () => {
   });
   afterAll(() => gateway.stop());
 
-  it('is fetched beside the start, where the environment names it', async () => {
+  it('is fetched where the environment names it', async () => {
     await costs(gateway, '0.004');
   });
 

@@ -58,7 +58,7 @@ export const generalBlock: KeyBlock = {
     }),
     model_cost_map_url: kept(
       'text',
-      "Map of prices in LiteLLM's format, laid over the table that ships: an address, or a file relative to the working directory.",
+      "Map of prices in LiteLLM's format, laid over the table that ships: an address, or a file relative to the one that names it.",
       { default: 'LITELLM_MODEL_COST_MAP_URL' },
     ),
     model_cost_map_refresh: kept('duration', 'Pause between two looks at it.', { default: '1h' }),
