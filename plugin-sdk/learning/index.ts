@@ -4,7 +4,11 @@ export { type DecideOptions, type Judged, rankModels } from './decide.ts';
 export { type FeatureSpace, type Features, inSpace, learnSpace, type RawFeatures, rawFeatures } from './features.ts';
 export type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
 export { autoLearner } from './learners/auto.ts';
+export { eloLearner } from './learners/elo.ts';
+export { factorsLearner } from './learners/factors.ts';
+export { ladderLearner } from './learners/ladder.ts';
 export { linearLearner } from './learners/linear.ts';
+export { machinesLearner } from './learners/machines.ts';
 export { neighboursLearner } from './learners/neighbours.ts';
 export { networkLearner } from './learners/network.ts';
 export {

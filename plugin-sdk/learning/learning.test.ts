@@ -2,9 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../numerics/index.ts';
 import {
   autoLearner,
+  eloLearner,
+  factorsLearner,
   inSpace,
   type Learner,
+  ladderLearner,
   linearLearner,
+  machinesLearner,
   neighboursLearner,
   networkLearner,
   OutcomeTable,
@@ -52,36 +56,44 @@ const trained = (learner: Learner, seed = 3) =>
     ...{ seed, validationShare: 0.2, embedder: 'test-2', dataHash: 'abc' },
   });
 
-describe.each([linearLearner, networkLearner, neighboursLearner, autoLearner] as readonly Learner[])(
-  'the learner $name',
-  (learner) => {
-    const bytes = trained(learner);
-    const { header, learnt, space } = readArtefact(bytes, 'it');
-    const predictor = learner.restore(learnt, 2);
-    const choose = (text: string, costWeight = 0) =>
-      rankModels(predictor, inSpace(space, rawFeatures(text, embed(text))), { costWeight, costUnit: 0.004 })[0]!;
+const readers = [
+  linearLearner,
+  networkLearner,
+  neighboursLearner,
+  autoLearner,
+  machinesLearner,
+  factorsLearner,
+  ladderLearner,
+] as readonly Learner[];
 
-    it('sends each kind of new question to the model that is right about it', () => {
-      const fresh = world(200, 9);
-      let right = 0;
-      fresh.questions.forEach(({ text }, at) => {
-        if (choose(text).model === at % 2) right++;
-      });
-      expect(right / 200).toBeGreaterThan(0.9);
-    });
+describe.each(readers)('the learner $name', (learner) => {
+  const bytes = trained(learner);
+  const { header, learnt, space } = readArtefact(bytes, 'it');
+  const predictor = learner.restore(learnt, 2);
+  const choose = (text: string, costWeight = 0) =>
+    rankModels(predictor, inSpace(space, rawFeatures(text, embed(text))), { costWeight, costUnit: 0.004 })[0]!;
 
-    it('says how likely an answer is right, about as often as it is', () => {
-      const sure = choose('please compute the sum of 17 and 25 now once 4').quality;
-      expect(sure).toBeGreaterThan(0.7);
-      expect(sure).toBeLessThanOrEqual(1);
+  it('sends each kind of new question to the model that is right about it', () => {
+    const fresh = world(200, 9);
+    let right = 0;
+    fresh.questions.forEach(({ text }, at) => {
+      if (choose(text).model === at % 2) right++;
     });
+    expect(right / 200).toBeGreaterThan(0.9);
+  });
 
-    it('gives the same bytes for the same seed and outcomes', () => {
-      expect(trained(learner).equals(bytes)).toBe(true);
-      expect(header).toMatchObject({ strategy: learner.name, models: ['counter', 'poet'], dataHash: 'abc' });
-    });
-  },
-);
+  // A ladder judges whether a rung is enough, not how good it is.
+  it.skipIf(learner.name === ladderLearner.name)('says how likely an answer is right, about as often as it is', () => {
+    const sure = choose('please compute the sum of 17 and 25 now once 4').quality;
+    expect(sure).toBeGreaterThan(0.7);
+    expect(sure).toBeLessThanOrEqual(1);
+  });
+
+  it('gives the same bytes for the same seed and outcomes', () => {
+    expect(trained(learner).equals(bytes)).toBe(true);
+    expect(header).toMatchObject({ strategy: learner.name, models: ['counter', 'poet'], dataHash: 'abc' });
+  });
+});
 
 describe('rutter-auto', () => {
   const { learnt, space } = readArtefact(trained(autoLearner), 'it');
@@ -122,6 +134,89 @@ describe('rutter-auto', () => {
           .model,
     );
     expect(picks.filter((model) => model !== 0).length / picks.length).toBeLessThan(0.05);
+  });
+});
+
+describe('llmrouter-elo', () => {
+  const read = (settings: object) =>
+    readArtefact(
+      trainArtefact(eloLearner as Learner, outcomes, rawOf(outcomes), {
+        ...{ seed: 3, validationShare: 0.2, embedder: 'test-2', dataHash: 'abc', settings },
+      }),
+      'it',
+    );
+  const nothing = inSpace(read({}).space, rawFeatures('', embed('')));
+
+  it('gives every question the same order, by who wins more comparisons', () => {
+    const table = new OutcomeTable();
+    for (let at = 0; at < 100; at++)
+      for (const [model, rights] of Object.entries({ fair: 50, good: 80, poor: 20 }))
+        table.add({ query_id: `q${at}`, query: `${at}`, model, performance: (at * 37) % 100 < rights ? 1 : 0 });
+    const three = table.finish();
+    const bytes = trainArtefact(eloLearner as Learner, three, rawOf(three), {
+      ...{ seed: 1, validationShare: 0.1, embedder: 'test-2', dataHash: '' },
+    });
+    const { learnt, header } = readArtefact(bytes, 'it');
+    const order = rankModels(eloLearner.restore(learnt, 3), nothing, { costWeight: 0, costUnit: 1 });
+    expect(order.map(({ model }) => three.models[model])).toEqual(['good', 'fair', 'poor']);
+    const { elo } = header.facts as { elo: Record<string, number> };
+    expect(elo.good! - elo.fair!).toBeGreaterThan(50);
+  });
+
+  it('counts only the first of equals as a winner where it is to follow LLMRouter', () => {
+    const lead = (settings: object) => {
+      const { counter, poet } = (read(settings).header.facts as { elo: { counter: number; poet: number } }).elo;
+      return counter - poet;
+    };
+    expect(Math.abs(lead({}))).toBeLessThan(30);
+    expect(lead({ upstream: 'faithful' })).toBeGreaterThan(lead({}));
+  });
+});
+
+describe('learning as LLMRouter does', () => {
+  it.each([machinesLearner, factorsLearner] as unknown as readonly Learner[])(
+    'still sends $name’s questions to the model of their kind, by labels alone',
+    (learner) => {
+      const bytes = trainArtefact(learner, outcomes, rawOf(outcomes), {
+        ...{ seed: 3, validationShare: 0.2, embedder: 'test-2', dataHash: 'abc', settings: { upstream: 'faithful' } },
+      });
+      const { learnt, space } = readArtefact(bytes, 'it');
+      const predictor = learner.restore(learnt, 2);
+      const fresh = world(200, 9);
+      const right = fresh.questions.filter(({ text }, at) => {
+        const features = inSpace(space, rawFeatures(text, embed(text)));
+        return rankModels(predictor, features, { costWeight: 0, costUnit: 1 })[0]!.model === at % 2;
+      });
+      expect(right.length / 200).toBeGreaterThan(0.85);
+      expect(trained(learner).equals(bytes)).toBe(false);
+    },
+  );
+});
+
+describe('llmrouter-hybrid', () => {
+  const ladder = (settings: object) => {
+    const bytes = trainArtefact(ladderLearner as Learner, outcomes, rawOf(outcomes), {
+      ...{ seed: 3, validationShare: 0.2, embedder: 'test-2', dataHash: 'abc', settings },
+    });
+    const { learnt, space } = readArtefact(bytes, 'it');
+    const predictor = ladderLearner.restore(learnt, 2);
+    const picks = outcomes.questions.map(({ text }) => {
+      const features = inSpace(space, rawFeatures(text, embed(text)));
+      return rankModels(predictor, features, { costWeight: 0, costUnit: 1 })[0]!.model;
+    });
+    return picks.reduce((sum, model) => sum + model, 0) / picks.length;
+  };
+
+  it('gives the last model the share it was told, and all or none where that is told', () => {
+    const named = ['counter', 'poet'];
+    expect(ladder({ ladder: named, strong_share: 0.5 })).toBeCloseTo(0.5, 1);
+    expect(ladder({ ladder: named, strong_share: 0 })).toBe(0);
+    expect(ladder({ ladder: named, strong_share: 1 })).toBe(1);
+    expect(ladder({ ladder: named, router_threshold: 0, router_mode: 'deterministic' })).toBe(0);
+  });
+
+  it('refuses a ladder of models that nobody tried', () => {
+    expect(() => ladder({ ladder: ['counter', 'sage'] })).toThrow('ladder names sage; expected of counter, poet');
   });
 });
 

@@ -1,4 +1,5 @@
 /** A network of dense layers with rectified hidden units and sigmoid outputs, trained on cross entropy by Adam. */
+import { adam, moments } from './adam.ts';
 import { createRandom, type Random, shuffle } from './random.ts';
 import { sigmoid } from './vectors.ts';
 
@@ -55,32 +56,6 @@ export function forward(network: Network, input: ArrayLike<number>): Float64Arra
     from = to;
   });
   return to;
-}
-
-interface Moments {
-  readonly gradient: Float64Array;
-  readonly first: Float64Array;
-  readonly second: Float64Array;
-}
-
-const moments = (size: number): Moments => ({
-  gradient: new Float64Array(size),
-  first: new Float64Array(size),
-  second: new Float64Array(size),
-});
-
-/** Adam (Kingma and Ba 2015) with decoupled decay; β 0.9 and 0.999, ε 1e-8. */
-function adam(values: Float32Array, m: Moments, step: number, rate: number, decay: number): void {
-  const first = 1 - 0.9 ** step;
-  const second = 1 - 0.999 ** step;
-  for (let at = 0; at < values.length; at++) {
-    const gradient = m.gradient[at] as number;
-    m.first[at] = 0.9 * (m.first[at] as number) + 0.1 * gradient;
-    m.second[at] = 0.999 * (m.second[at] as number) + 0.001 * gradient * gradient;
-    const move = (m.first[at] as number) / first / (Math.sqrt((m.second[at] as number) / second) + 1e-8);
-    values[at] = (values[at] as number) - rate * (move + decay * (values[at] as number));
-    m.gradient[at] = 0;
-  }
 }
 
 export function trainMlp(

@@ -47,7 +47,7 @@ export function predictRidge({ width, outputs, weights }: Ridge, input: ArrayLik
 }
 
 /** Solves a symmetric positive definite system in place; only the lower triangle is read. */
-function solve(gram: Float64Array, right: Float64Array, size: number): Float64Array {
+export function solve(gram: Float64Array, right: Float64Array, size: number): Float64Array {
   for (let j = 0; j < size; j++) {
     for (let i = j; i < size; i++) {
       let sum = gram[i * size + j] as number;

@@ -1,11 +1,24 @@
 /** Learners by the name of the strategy that serves what they learn. */
 import { RutterError } from '@rutter/plugin-sdk';
-import { autoLearner, type Learner, neighboursLearner, networkLearner } from '@rutter/plugin-sdk/learning';
+import {
+  autoLearner,
+  eloLearner,
+  factorsLearner,
+  type Learner,
+  ladderLearner,
+  machinesLearner,
+  neighboursLearner,
+  networkLearner,
+} from '@rutter/plugin-sdk/learning';
 
 export const learners: ReadonlyMap<string, Learner> = new Map<string, Learner>([
   ['rutter-auto', autoLearner],
   ['llmrouter-knn', neighboursLearner],
   ['llmrouter-mlp', networkLearner],
+  ['llmrouter-svm', machinesLearner],
+  ['llmrouter-mf', factorsLearner],
+  ['llmrouter-elo', eloLearner],
+  ['llmrouter-hybrid', ladderLearner],
 ]);
 
 export function learnerOf(strategy: string): Learner {

@@ -54,11 +54,23 @@ const configFor = (strategy: string, path: string | undefined) => ({
 const said = async (gateway: Gateway, content: string) =>
   (await ask(gateway, 'auto', { body: { messages: [{ role: 'user', content }] } })).said;
 
-const strategies = ['rutter-auto', 'llmrouter-knn', 'llmrouter-mlp'];
+const strategies = [
+  'rutter-auto',
+  'llmrouter-knn',
+  'llmrouter-mlp',
+  'llmrouter-svm',
+  'llmrouter-mf',
+  'llmrouter-hybrid',
+];
+
+/** What a learner has to be told beside the outcomes. */
+const told: Readonly<Record<string, readonly string[]>> = { 'llmrouter-hybrid': ['--set', 'router_threshold=0.5'] };
 
 describe.each(strategies)('%s', (strategy) => {
   it('is trained by one command, and sends each question to the model that is right about it', async () => {
-    const { stdout } = await command('train', strategy, '--data', 'train.jsonl', '--out', `${strategy}.rra`);
+    const { stdout } = await command(
+      ...['train', strategy, '--data', 'train.jsonl', '--out', `${strategy}.rra`, ...(told[strategy] ?? [])],
+    );
     expect(stdout).toContain('400 questions, 2 models');
     const gateway = await startGateway({ config: configFor(strategy, at(`${strategy}.rra`)) });
     const answers: (string | undefined)[] = [];
@@ -101,6 +113,16 @@ it('takes another artefact up while it runs', async () => {
   await until('the other artefact to decide', async () =>
     (await said(gateway, sums(2003))) === 'poet' ? true : undefined,
   );
+});
+
+it('ranks by ratings alone, whatever is asked, where llmrouter-elo decides', async () => {
+  const lines = outcomes(400, ['counter', 'poet']).split('\n');
+  // Poems are left out: what remains, the counter wins.
+  await writeFile(at('sums.jsonl'), lines.filter((line) => line.includes('compute')).join('\n'));
+  await command('train', 'llmrouter-elo', '--data', 'sums.jsonl', '--out', 'elo.rra');
+  const gateway = await startGateway({ config: configFor('llmrouter-elo', at('elo.rra')) });
+  expect(await said(gateway, poems(1))).toBe('counter');
+  expect(await said(gateway, sums(1))).toBe('counter');
 });
 
 describe('the commands', () => {

@@ -58,10 +58,16 @@ const { 'anthropic-messages': replies = [], gemini: geminiReplies = [] } = testi
 /** What a suite is told of a plugin, by its name; most need nothing. `folder` is empty and the plugin's own. */
 const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Readonly<Record<string, unknown>>>> = {
   ...Object.fromEntries(
-    ['extension-router-lab', 'llmrouter-knn', 'llmrouter-mlp', 'rutter-auto'].map((name) => [
-      name,
-      () => ({ host: { services: { embedder: lengths } } }),
-    ]),
+    [
+      'extension-router-lab',
+      'llmrouter-elo',
+      'llmrouter-hybrid',
+      'llmrouter-knn',
+      'llmrouter-mf',
+      'llmrouter-mlp',
+      'llmrouter-svm',
+      'rutter-auto',
+    ].map((name) => [name, () => ({ host: { services: { embedder: lengths } } })]),
   ),
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
