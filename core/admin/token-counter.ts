@@ -49,7 +49,15 @@ export const countTokens: HandlerRoute['handler'] = async ({ json, context }) =>
     const error = scrubberOf(target).error(RutterError.from(thrown));
     // What is wrong with the request is the caller's to mend; whatever else fails, an estimate is better than nothing.
     if (error.code.startsWith('ERR_REQUEST_')) throw error;
-    return { body: { ...estimate(), error: { code: error.code, message: error.message } } };
+    return {
+      body: {
+        ...estimate(),
+        error: true,
+        error_code: error.code,
+        error_message: error.message,
+        status_code: error.status,
+      },
+    };
   }
 };
 

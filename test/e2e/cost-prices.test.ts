@@ -79,7 +79,7 @@ const gateway = await startGateway({
       }),
       deployment('called', 'openai/w', { ...plain, input_cost_per_request: 0.003 }),
       anthropic('claude', 'claude-opus-4-6'),
-      anthropic('claude-next', 'claude-sonnet-5'),
+      anthropic('claude-next', 'claude-3-haiku-20240307'),
     ],
     router_settings: { num_retries: 0 },
   },

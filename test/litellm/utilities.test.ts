@@ -147,7 +147,10 @@ it('estimates where the vendor fails to count, and says why', async () => {
   expect(json).toMatchObject({
     tokenizer_type: 'estimate',
     estimated: true,
-    error: { code: expect.stringMatching(/^ERR_PROVIDER_/) },
+    error: true,
+    error_code: expect.stringMatching(/^ERR_PROVIDER_/),
+    error_message: expect.any(String),
+    status_code: expect.any(Number),
   });
   expect(text).not.toContain('canary');
 });

@@ -47,12 +47,13 @@ const picture: VendorHandler = ({ response }) => {
   response.end(Buffer.from(pixel, 'base64'));
 };
 
-export async function startSides(): Promise<Bench> {
+/** `more` are parameters of every deployment beside its own. */
+export async function startSides(more: object = {}): Promise<Bench> {
   const [pictures, ...started] = await Promise.all([startVendor(picture), ...sides.map(() => startVendor(() => {}))]);
   const vendors = new Map(sides.map((side, index) => [side, started[index]!]));
   const model_list = [...vendors].map(([{ group, model, params }, { url }]) => ({
     model_name: group,
-    litellm_params: { model, ...params(url) },
+    litellm_params: { model, ...params(url), ...more },
   }));
   const gateway = await startGateway({
     config: { model_list, router_settings: once, general_settings: { allowed_addresses: ['127.0.0.1'] } },
