@@ -35,6 +35,7 @@ import type { Distribution } from './plugins/distribution.ts';
 import { KeepStore } from './plugins/keep.ts';
 import { References } from './plugins/references.ts';
 import type { PluginInstance } from './plugins/types.ts';
+import { Sandbox } from './sandbox/sandbox.ts';
 import { Authenticator } from './upstream/auth/authenticator.ts';
 import { Upstream } from './upstream/exchange.ts';
 import { kernelFetch } from './upstream/kernel-fetch.ts';
@@ -85,6 +86,7 @@ export class Kernel {
   readonly #upstream = new Upstream();
   readonly #features = new FeatureDefinitions();
   readonly #health = new HealthWatch();
+  readonly #sandbox = new Sandbox();
   readonly #services: PathServices;
   readonly #faults = new Map<string, number>();
   readonly #told = new WeakSet<ReloadReport>();
@@ -122,6 +124,7 @@ export class Kernel {
       use: () => modelList,
       keep: new KeepStore(),
       features: this.#features,
+      sandbox: this.#sandbox,
     });
     this.keeper = new GenerationKeeper<Compiled>({
       root,
@@ -182,6 +185,7 @@ export class Kernel {
         plugins: this.keeper.list(),
       }),
       routes: () => this.#current().path.routes.list(),
+      release: (name) => this.#sandbox.release(name),
       reload: (source) => this.#options.reload?.(source) ?? this.reload(source),
       rollback: (back) => this.#options.reload?.('rollback', back) ?? this.rollback(back),
       plan: (given) => this.keeper.plan(given),
@@ -251,6 +255,8 @@ export class Kernel {
   /** In the tick of the swap. */
   #inForce(current: Generation<Compiled>): void {
     const { kernel } = current.configuration;
+    // What made a plugin fall may be over: each generation begins with trust in all of them.
+    this.#sandbox.release();
     this.#upstream.allow(kernel.allowedAddresses);
     this.#upstream.secure(current.path.security);
     this.#services.authenticator.useVariables(current.configuration.variables);
@@ -316,6 +322,7 @@ export class Kernel {
       for (const generation of this.keeper.live) abortAll(generation, reason);
     });
     await this.keeper.close(1000);
+    this.#sandbox.close();
     await this.#upstream.close(1000);
     this.log.flush();
     return isClean;

@@ -14,6 +14,8 @@ export interface AdminParts extends ReloadParts {
   isDraining(): boolean;
   plugins(): unknown;
   routes(): unknown;
+  /** Forgives a plugin in the sandbox; the names of the instances that had been quarantined. */
+  release(name: string): readonly string[];
 }
 
 type Handler = HandlerRoute['handler'];
@@ -37,6 +39,7 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
   const alive: Handler = () => ({ body: { status: 'alive', service: 'rutter' } });
   const liveliness: Handler = () => ({ headers: { 'content-type': 'application/json' }, body: '"I\'m alive!"' });
   const ready: Handler = () => readiness(parts);
+  const release: Handler = ({ params }) => released(parts, params.name ?? '');
   return [
     get('/_health/live', 'public', alive),
     get('/health/liveliness', 'public', liveliness),
@@ -47,9 +50,19 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
     post('/utils/transform_request', 'admin.read', transformRequest),
     post('/utils/token_counter', 'model.call', countTokens),
     get('/admin/plugins', 'admin.read', () => ({ body: parts.plugins() as object })),
+    post('/admin/plugins/:name/release', 'admin.write', release),
     get('/routes', 'admin.read', () => ({ body: { routes: parts.routes() } })),
     ...reloadRoutes(parts),
   ];
+}
+
+/** 404 for a name that no instance has; an instance outside of the sandbox has nothing to be released from. */
+function released(parts: AdminParts, name: string): RouteReply {
+  const found = parts.path().instances.find((instance) => instance.name === name);
+  if (found === undefined)
+    throw new RutterError('ERR_REQUEST_NOT_FOUND', `There is no plugin "${name}"; GET /admin/plugins lists them.`);
+  const isReleased = parts.release(name).length > 0;
+  return { body: { name, released: isReleased, state: found.sandbox?.state ?? 'running' } };
 }
 
 /** What was found last, where deployments are checked in the background; else each is called now. */
@@ -95,6 +108,14 @@ async function readiness(parts: AdminParts): Promise<RouteReply> {
       generation: path.number,
       version: parts.version,
       checks: Object.fromEntries(checks),
+      // A detail: a plugin that nobody vouches for cannot take the gateway out of service.
+      ...sandboxed(path),
     },
   };
+}
+
+/** Plugins in the sandbox and how they are, where there are any. */
+function sandboxed({ instances }: RequestPath): { readonly sandbox?: Readonly<Record<string, string>> } {
+  const states = instances.flatMap(({ name, sandbox }) => (sandbox === undefined ? [] : [[name, sandbox.state]]));
+  return states.length === 0 ? {} : { sandbox: Object.fromEntries(states) };
 }

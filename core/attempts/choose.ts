@@ -3,7 +3,7 @@
  * whoever comes first are charged; refused, the next best is chosen.
  */
 import { RutterError } from '@rutter/plugin-sdk';
-import type { Selector } from '../pipeline/hooks.ts';
+import type { Selection, Selector } from '../pipeline/hooks.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { allRefused, Charge, charge, type Refusal } from './charges.ts';
@@ -80,7 +80,7 @@ function higherOrder(call: ModelCall, group: Group, asking: EligibleOptions): re
   }
 }
 
-/** A promise only where a strategy prepares features. */
+/** A promise only where a strategy prepares features, or answers from the sandbox. */
 function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosing): Target | Promise<Target> {
   const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
   if (allowed.length === 0)
@@ -95,19 +95,19 @@ function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosi
     return open[0] as Target;
   }
   const selector = call.path.selector(group);
-  if (open.length > 1 && selector.preparers.length > 0) return preparedSelect(call, selector, open);
-  return select(call, selector, open);
+  if (open.length > 1 && (selector.isAhead || selector.preparers.length > 0)) return selectLater(call, selector, open);
+  return first(call, selector.select(call.facts, open));
 }
 
-function select(call: ModelCall, selector: Selector, open: readonly Target[]): Target {
-  const { ranking, reason } = selector.select(call.facts, open);
+function first(call: ModelCall, { ranking, reason }: Selection): Target {
   call.route = reason;
   return ranking[0] as Target;
 }
 
-async function preparedSelect(call: ModelCall, selector: Selector, open: readonly Target[]): Promise<Target> {
+async function selectLater(call: ModelCall, selector: Selector, open: readonly Target[]): Promise<Target> {
   for (const instance of selector.preparers) await prepared(call, instance);
-  return select(call, selector, open);
+  const asked = selector.isAhead ? selector.selectAhead(call.facts, open) : selector.select(call.facts, open);
+  return first(call, await asked);
 }
 
 async function prepared(

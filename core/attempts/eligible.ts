@@ -64,6 +64,18 @@ export function eligible(
   return enableHealthCheckRouting ? passedChecks(call, left) : left;
 }
 
+/** Asks guards that cannot filter at once about the whole group, each once for it. */
+export async function filterAhead(call: ModelCall, group: Group): Promise<void> {
+  for (const { instance, value } of call.path.filtersAhead) {
+    try {
+      await value.filterAhead?.(call.facts, group.targets);
+    } catch (error) {
+      call.path.services.onFault(instance, error);
+      throw RutterError.from(error, 'ERR_PLUGIN_FAILED', `Guard ${instance.name} failed.`);
+    }
+  }
+}
+
 /** Without those that failed the last health check, unless all have: a check may be wrong. */
 function passedChecks(call: ModelCall, targets: readonly Target[]): readonly Target[] {
   const { health } = call.path.services;

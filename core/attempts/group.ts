@@ -13,7 +13,7 @@ import { mendingMessages } from '../structured/ladder.ts';
 import type { SchemaFault } from '../structured/schema-check.ts';
 import type { Charge } from './charges.ts';
 import { chargedAgain, chosen } from './choose.ts';
-import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
+import { type EligibleOptions, eligible, filterAhead, orderOf } from './eligible.ts';
 import { errorClass } from './errors.ts';
 import { groupFailure, isOnPurpose, mayStandIn, standIn } from './on-purpose.ts';
 import { credentials, startTransfer } from './start.ts';
@@ -36,6 +36,7 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
   call.facts.group = group.name;
   const failure = call.fallbacks === 0 ? groupFailure(call, group.name) : undefined;
   if (failure) throw failure;
+  if (call.path.filtersAhead.length > 0) await filterAhead(call, group);
   let last: RutterError | undefined;
   // Set once the lower orders have had all the tries they may have.
   let aboveOrder: number | undefined;

@@ -61,9 +61,10 @@ describe('a check of the whole composition', () => {
     ]);
   });
 
-  it('tells of a folder that is not trusted', async () => {
-    const [found] = await checkText('  - ./mine\n');
+  it('reads the options of a folder that is not trusted in the sandbox', async () => {
+    expect(await checkText('  - ./mine\n')).toEqual([]);
+    const [found] = await checkText('  - { use: ./mine, config: { share: 2 } }\n');
     expect(found?.severity).toBe('error');
-    expect(found?.message).toContain('is not trusted');
+    expect(found?.message).toContain('Plugin "mine" refuses option "share"');
   });
 });

@@ -9,9 +9,10 @@ import { CompositionReader } from '../generation/read-composition.ts';
 import { systemClock } from '../kernel.ts';
 import type { Distribution } from '../plugins/distribution.ts';
 import { Evaluator } from '../plugins/evaluate.ts';
-import { configure } from '../plugins/instance-config.ts';
+import { configure, readerOf } from '../plugins/instance-config.ts';
 import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
+import { Sandbox } from '../sandbox/sandbox.ts';
 import type { CheckResult } from './check.ts';
 
 export interface CheckComposition {
@@ -25,13 +26,14 @@ export interface CheckComposition {
 export async function checkComposition(options: CheckComposition): Promise<CheckResult> {
   const { files, environment, distribution, dataFolder } = options;
   const defaultsFile = distribution?.defaultsFile;
+  const sandbox = new Sandbox();
   const scratch = await mkdtemp(join(tmpdir(), 'rutter-check-'));
   try {
     const reader = new CompositionReader({
       readConfiguration: (known) => readConfiguration({ files, environment, ...known, defaultsFile }),
       distribution,
       // Of its own: a check leaves nothing behind.
-      cache: new PackCache({ folder: scratch, clock: systemClock }),
+      cache: new PackCache({ folder: scratch, clock: systemClock, sandbox }),
       dataFolder,
       provided: ['models'],
       required: ['state', 'store'],
@@ -39,23 +41,28 @@ export async function checkComposition(options: CheckComposition): Promise<Check
     const read = await reader.read();
     if ('diagnostics' in read) return read;
     const evaluator = new Evaluator();
-    const checks = read.composition.order.map((instance) => checkOptions(instance, evaluator, read.configuration));
+    const checks = read.composition.order.map((instance) =>
+      checkOptions(instance, { evaluator, sandbox }, read.configuration),
+    );
     const found = [...read.warnings, ...(await Promise.all(checks)).flat()];
     if (found.some(({ severity }) => severity === 'error')) return { diagnostics: found };
     return { configuration: read.configuration, warnings: found };
   } finally {
+    sandbox.close();
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 async function checkOptions(
   instance: ComposedInstance,
-  evaluator: Evaluator,
+  { evaluator, sandbox }: { readonly evaluator: Evaluator; readonly sandbox: Sandbox },
   configuration: Configuration,
 ): Promise<readonly Diagnostic[]> {
   try {
+    if (instance.package.origin === 'untrusted' || !instance.isTrusted)
+      return await sandbox.check(instance, configuration);
     const { definition } = await evaluator.acquire(instance.package);
-    const result = configure(instance, definition, configuration);
+    const result = await configure(instance, readerOf(instance.package, definition), configuration);
     return 'diagnostics' in result ? result.diagnostics : result.warnings;
   } catch (error) {
     const { message } = RutterError.from(error, 'ERR_PLUGIN_INVALID');

@@ -13,7 +13,10 @@ else await packShipped();
 
 async function packShipped() {
   const begun = new Date();
-  const { packPlugin } = await import(packer.href);
+  const { bundleScript, packPlugin } = await import(packer.href);
+  // The part of the sandbox that runs inside it.
+  const guest = join(root, 'core/dist/sandbox/guest');
+  writeFileSync(`${guest}.txt`, await bundleScript(join(guest, 'main.js'), { name: 'guest', isSource: false }));
   const folders = shippedFolders();
   const results = await Promise.allSettled(
     folders.map((folder) => packPlugin(folder, { outDir: join(folder, 'dist') })),

@@ -3,6 +3,7 @@ import { RutterError } from '@rutter/plugin-sdk';
 import type { PluginEntry } from '../config/types.ts';
 import { Kernel, type KernelOptions } from '../kernel.ts';
 import { readShipped } from '../plugins/distribution.ts';
+import { noGrants } from '../plugins/plan.ts';
 import { kernelOptions } from './given.ts';
 import { readServeOptions } from './options.ts';
 
@@ -32,7 +33,7 @@ async function withClaimants(command: string, given: KernelOptions): Promise<Ker
     .filter(({ manifest }) => manifest.claims.commands?.includes(command))
     .map(
       ({ manifest: { name } }): PluginEntry => ({
-        ...{ use: name, as: name, for: undefined, trust: true, onFailure: 'abort', config: {} },
+        ...{ use: name, as: name, for: undefined, trust: true, grants: noGrants, onFailure: 'abort', config: {} },
         reason: `command ${command}`,
         place: { file: 'rutter', line: 1, column: 1, path: command },
       }),

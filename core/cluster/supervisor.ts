@@ -19,6 +19,7 @@ import { systemClock } from '../kernel.ts';
 import type { KernelLog } from '../log/log.ts';
 import { FeatureDefinitions } from '../pipeline/features.ts';
 import { KeepStore } from '../plugins/keep.ts';
+import { Sandbox } from '../sandbox/sandbox.ts';
 import { longestDrainMs } from './channel.ts';
 import { Member } from './member.ts';
 import type { Ask, Prepared, Tell, Watched } from './messages.ts';
@@ -111,6 +112,8 @@ class Supervisor {
       use: refuse,
       keep: new KeepStore(),
       features: new FeatureDefinitions(),
+      // Nothing that is shared is untrusted: no child is ever started.
+      sandbox: new Sandbox(),
     });
   }
 

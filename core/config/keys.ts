@@ -71,6 +71,12 @@ const pluginBlock: KeyBlock = {
     trust: honoured('boolean', 'Run inside the gateway rather than in the sandbox.', {
       default: 'true for a name, false for a folder or an address',
     }),
+    grants: honoured('block', 'What it may have in the sandbox.', { block: 'grants' }),
+    timeout: honoured('duration', 'Longest wait for one answer from the sandbox.', {
+      default: '250ms for a strategy, 5s for an embedder, 1s for others',
+      min: 1,
+      max: 60_000,
+    }),
     on_failure: honoured('text', 'When it cannot be set up.', {
       default: 'abort',
       choices: ['abort', 'continue', 'quarantine'],
@@ -79,10 +85,20 @@ const pluginBlock: KeyBlock = {
   },
 };
 
+const grantsBlock: KeyBlock = {
+  doc: 'What a plugin in the sandbox may have beyond what is harmless; its manifest asks for it under `needs`.',
+  open: false,
+  keys: {
+    text: honoured('boolean', 'Words and headers of requests, words of replies.', { default: 'false' }),
+    fetch: honoured('texts', 'Origins it may fetch from, such as `https://api.example.com`.', { default: 'none' }),
+  },
+};
+
 /** Descriptions by name; `root` is the file. */
 export const blocks = {
   root: rootBlock,
   plugin: pluginBlock,
+  grants: grantsBlock,
   credential: credentialBlock,
   deployment: deploymentBlock,
   litellm_params: parametersBlock,

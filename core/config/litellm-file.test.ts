@@ -250,7 +250,8 @@ describe('a LiteLLM file', () => {
 
   it('reads the plugins, folders resolved from the file that names them', () => {
     expect(configuration.derive).toBe(true);
-    const plain = { for: undefined, onFailure: 'abort', config: {} };
+    const grants = { text: false, fetch: [], timeoutMs: undefined };
+    const plain = { for: undefined, onFailure: 'abort', config: {}, grants };
     expect(configuration.plugins).toEqual([
       {
         ...plain,
@@ -267,6 +268,7 @@ describe('a LiteLLM file', () => {
         trust: false,
         onFailure: 'abort',
         config: { share: 0.2 },
+        grants,
         reason: expect.stringContaining('line 20'),
         place: expect.objectContaining({ line: 20 }),
       },

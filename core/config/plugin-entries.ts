@@ -4,7 +4,7 @@ import type { BlockReader, ReadBlock } from './block-reader.ts';
 import type { Report } from './report.ts';
 import { describeValue } from './secrets.ts';
 import { formatPath, type List, type Path, type Tree } from './tree.ts';
-import type { PluginEntry } from './types.ts';
+import type { Grants, PluginEntry } from './types.ts';
 
 const forms = ['use', 'path', 'strategy', 'source'] as const;
 const instanceName = /^[A-Za-z0-9][\w.-]{0,127}$/;
@@ -99,15 +99,34 @@ function entryOf(
       'an empty list',
       'model groups, or no such key',
     );
+  const grants = grantsOf(read);
+  const opaque = grants.fetch.find((origin) => URL.parse(origin)?.origin !== origin);
+  if (opaque !== undefined)
+    return refuse(
+      'grants',
+      'A plugin is granted to fetch from what is no origin.',
+      describeValue(opaque),
+      'scheme, host and port alone, such as https://api.example.com',
+    );
   return {
     use,
     as,
+    grants,
     for: groups,
     trust: (read?.values.get('trust') as boolean | undefined) ?? !(isFile || isAddress(said)),
     onFailure: (read?.values.get('on_failure') as PluginEntry['onFailure'] | undefined) ?? 'abort',
     config: (read?.values.get('config') as Record<string, unknown> | undefined) ?? {},
     reason: `listed under "plugins" in ${file}, line ${line}`,
     place: { file, line, column: tree.spot.column, path: formatPath(path) },
+  };
+}
+
+function grantsOf(read: ReadBlock | undefined): Grants {
+  const granted = (read?.values.get('grants') as ReadBlock | undefined)?.values;
+  return {
+    text: granted?.get('text') === true,
+    fetch: (granted?.get('fetch') as readonly string[] | undefined) ?? [],
+    timeoutMs: read?.values.get('timeout') as number | undefined,
   };
 }
 

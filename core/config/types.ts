@@ -26,6 +26,16 @@ export interface Diagnostic {
   readonly subject?: string;
 }
 
+/** What a plugin in the sandbox may have beyond what is harmless. */
+export interface Grants {
+  /** Words of requests and replies, and their headers. */
+  readonly text: boolean;
+  /** Origins it may fetch from. */
+  readonly fetch: readonly string[];
+  /** Longest wait for one answer; by its kind when undefined. */
+  readonly timeoutMs: number | undefined;
+}
+
 /** One entry of `plugins:`. */
 export interface PluginEntry {
   /** A shipped plugin's name, or a folder (absolute, resolved from the file that named it). */
@@ -34,6 +44,7 @@ export interface PluginEntry {
   /** Model groups it serves; all when absent. */
   readonly for: readonly string[] | undefined;
   readonly trust: boolean;
+  readonly grants: Grants;
   readonly onFailure: 'abort' | 'continue' | 'quarantine';
   /** Secrets inside are {@link Secret} objects where the plugin's schema says so, else plain values. */
   readonly config: Readonly<Record<string, unknown>>;

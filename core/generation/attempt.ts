@@ -10,7 +10,7 @@ import type { Configuration, Diagnostic } from '../config/types.ts';
 import { within } from '../deadline.ts';
 import type { BuildFault } from '../plugins/build-fault.ts';
 import type { Evaluator } from '../plugins/evaluate.ts';
-import { configure } from '../plugins/instance-config.ts';
+import { configure, readerOf } from '../plugins/instance-config.ts';
 import { instanceKey } from '../plugins/instance-key.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
@@ -104,7 +104,7 @@ export class Attempt {
       if (isKnown || instance.package.origin !== 'shipped') continue;
       try {
         const loaded = await evaluator.acquire(instance.package);
-        const checked = configure(instance, loaded.definition, this.configuration);
+        const checked = await configure(instance, readerOf(instance.package, loaded.definition), this.configuration);
         found.push(...('diagnostics' in checked ? checked.diagnostics : checked.warnings));
         loaded.release();
       } catch (error) {
@@ -284,7 +284,8 @@ export class Attempt {
     });
   }
 
-  #place({ package: { manifest } }: ComposedInstance): PlaceName {
+  #place({ package: { manifest, origin }, isTrusted }: ComposedInstance): PlaceName {
+    if (origin === 'untrusted' || !isTrusted) return 'sandbox';
     return manifest.shared && this.#options.supervise !== undefined ? 'supervisor' : 'in-process';
   }
 }

@@ -246,6 +246,8 @@ describe('a composition that cannot be', () => {
 });
 
 describe('plugins in folders', () => {
+  const bareObserver =
+    "import { definePlugin } from '@rutter/plugin-sdk';\nexport default definePlugin({ kind: 'observer', setup: () => ({}) });\n";
   const bare =
     "import { definePlugin } from '@rutter/plugin-sdk';\nexport default definePlugin({ kind: 'observer', setup(host) { globalThis.happened.push('setup ' + host.name); return {}; } });\n";
 
@@ -270,12 +272,11 @@ describe('plugins in folders', () => {
     expect(rows[0]?.name).toBe('mine');
   });
 
-  it('are refused by name without trust, and nothing of them runs', async () => {
-    await bench.write('mine/index.js', `globalThis.happened.push('evaluated');\n${bare}`);
-    const { reasons } = await composed('plugins:\n  - use: ./mine\n');
-    expect(reasons).toContain(
-      'plugins[2]: Plugin "mine" is not trusted, and there is no sandbox to run it in: sandbox not available.',
-    );
+  it('run in the sandbox without trust, and nothing of them runs in this process', async () => {
+    await bench.write('mine/index.js', `globalThis.happened?.push('evaluated');\n${bareObserver}`);
+    const { reasons, rows } = await composed('plugins:\n  - use: ./mine\n');
+    expect(reasons).toBe('');
+    expect(rows.find(({ name }) => name === 'mine')).toMatchObject({ place: 'sandbox', sandbox: { state: 'running' } });
     expect(happened).toEqual([]);
   });
 
@@ -284,9 +285,13 @@ describe('plugins in folders', () => {
     const first = await composed('derive: true\n');
     expect(first.report.ok).toBe(true);
     expect(first.report.diagnostics).toContainEqual(
-      expect.objectContaining({ severity: 'warning', message: expect.stringContaining('"dropped" is not trusted') }),
+      expect.objectContaining({
+        severity: 'warning',
+        message: expect.stringContaining('"dropped" lies in the plugin folder'),
+      }),
     );
-    expect((await composed('plugins: [dropped]\n')).reasons).toContain('sandbox not available');
+    expect((await composed('plugins: [dropped]\n')).reasons).toContain('Plugin "dropped" in the sandbox: it failed');
+    expect(happened).toEqual([]);
     const { reasons } = await composed('plugins: [{ use: dropped, trust: true }]\n');
     expect(reasons).toBe('');
     expect(happened).toEqual(['setup dropped']);

@@ -28,6 +28,10 @@ export class InstanceView implements PluginInstance {
     this.#running = running;
   }
 
+  get sandbox(): PluginInstance['sandbox'] {
+    return this.#running.sandbox;
+  }
+
   /** Shared by all generations that hold the instance. */
   get lastError(): PluginInstance['lastError'] {
     return this.#running.lastError;

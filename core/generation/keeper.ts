@@ -106,7 +106,7 @@ export class GenerationKeeper<P> {
     this.#options = options;
     this.#number = (options.firstNumber ?? 1) - 1;
     this.#kernel = kernel;
-    const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock });
+    const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock, sandbox: kernel.sandbox });
     this.#reader = new CompositionReader({ readConfiguration, distribution, cache, dataFolder, provided, required });
     this.#assembler = new Assembler<P>({
       root,

@@ -22,6 +22,8 @@ export interface InstanceRow {
   readonly leases: number;
   readonly setupMs: number;
   readonly lastError: PluginInstance['lastError'];
+  /** Of an instance in the sandbox. */
+  readonly sandbox: PluginInstance['sandbox'];
 }
 
 /** In order of the hooks; instances of older generations alone come after, then those left out. */
@@ -38,16 +40,22 @@ export function listInstances<P>(live: readonly Generation<P>[], current: Live<P
       version: one.manifest.version,
       digest: one.digest,
       place: one.place,
-      state: current !== undefined && holding.includes(current.generation) ? 'running' : 'draining',
+      state: stateOf(one, current !== undefined && holding.includes(current.generation)),
       reason: one.reason,
       for: one.for,
       generations: holding.map(({ number }) => number),
       leases: holding.reduce((sum, { leases }) => sum + leases, 0),
       setupMs: one.setupMs,
       lastError: one.lastError,
+      sandbox: one.sandbox,
     };
   });
   return [...rows, ...(current?.leftOut ?? []).map(leftOutRow)];
+}
+
+function stateOf({ sandbox }: PluginInstance, isCurrent: boolean): InstanceRow['state'] {
+  if (sandbox?.state === 'quarantined') return 'quarantined';
+  return isCurrent ? 'running' : 'draining';
 }
 
 function leftOutRow({
@@ -76,5 +84,6 @@ function leftOutRow({
     generations: [],
     leases: 0,
     setupMs: 0,
+    sandbox: undefined,
   };
 }

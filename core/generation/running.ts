@@ -10,10 +10,10 @@ import type { Configuration, Diagnostic } from '../config/types.ts';
 import { within } from '../deadline.ts';
 import type { Evaluator, Loaded } from '../plugins/evaluate.ts';
 import { createHost, type HostHandle } from '../plugins/host.ts';
-import { configure } from '../plugins/instance-config.ts';
+import { configure, readerOf } from '../plugins/instance-config.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
-import type { PlaceName, PluginInstance, PluginPackage } from '../plugins/types.ts';
+import type { PlaceName, PluginInstance, PluginPackage, SandboxStatus } from '../plugins/types.ts';
 
 export type InstanceValue = PluginInstance['value'];
 
@@ -37,6 +37,8 @@ export interface Running {
   readonly value: InstanceValue;
   readonly setupMs: number;
   readonly warnings: readonly Diagnostic[];
+  /** Undefined outside of the sandbox. */
+  readonly sandbox: SandboxStatus | undefined;
   lastError: PluginInstance['lastError'];
   /** Ends it; called once. Faults are logged, not thrown. */
   dispose(): Promise<void>;
@@ -70,8 +72,13 @@ export async function setUp(options: SetUpOptions): Promise<SetUpResult> {
       running: new RunningInstance(options, { value: remote.value, end: () => remote.end(), startedMs, warnings: [] }),
     };
   }
+  if (place === 'sandbox') {
+    const found = await kernel.sandbox.setUp(options);
+    if ('diagnostics' in found) return found;
+    return { running: new RunningInstance(options, { ...found, status: () => found.status, startedMs }) };
+  }
   const loaded = await within(() => options.evaluator.acquire(instance.package), setUpDeadline(options));
-  const checked = configure(instance, loaded.definition, options.configuration);
+  const checked = await configure(instance, readerOf(instance.package, loaded.definition), options.configuration);
   if ('diagnostics' in checked) {
     loaded.release();
     return checked;
@@ -128,6 +135,7 @@ class RunningInstance implements Running {
   lastError: PluginInstance['lastError'];
   readonly #options: SetUpOptions;
   readonly #end: () => void | Promise<void>;
+  readonly #status: (() => SandboxStatus) | undefined;
 
   constructor(
     options: SetUpOptions,
@@ -136,6 +144,7 @@ class RunningInstance implements Running {
       end: () => void | Promise<void>;
       startedMs: number;
       warnings: readonly Diagnostic[];
+      status?: () => SandboxStatus;
     },
   ) {
     this.key = options.key;
@@ -147,6 +156,11 @@ class RunningInstance implements Running {
     this.warnings = parts.warnings;
     this.#options = options;
     this.#end = parts.end;
+    this.#status = parts.status;
+  }
+
+  get sandbox(): SandboxStatus | undefined {
+    return this.#status?.();
   }
 
   fault(error: unknown, message: string): void {

@@ -5,7 +5,7 @@
 import type { Candidate, ChatReply, Extension, Outcome, Ranking, RequestContext, Strategy } from '@rutter/plugin-sdk';
 import { AsyncSeriesBailHook, AsyncSeriesWaterfallHook, SyncBailHook, SyncHook } from 'tapable';
 import { onBehalfOf } from '../plugins/build-fault.ts';
-import type { PluginInstance } from '../plugins/types.ts';
+import type { AskedAhead, PluginInstance } from '../plugins/types.ts';
 import type { ModelCall } from './model-call.ts';
 import type { Target } from './models.ts';
 import type { Held } from './path.ts';
@@ -58,7 +58,9 @@ export type OnFault = (instance: PluginInstance, error: unknown) => void;
  * the strategies after it, silence means configured order.
  */
 export class Selector {
-  readonly #hooks: readonly SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>[];
+  readonly #hooks: readonly SelectHook[];
+  /** Set where a strategy cannot answer at once: all of them are then asked through these. */
+  readonly #hooksAhead: readonly SelectAheadHook[] | undefined;
   readonly strategies: readonly PluginInstance<'strategy'>[];
   readonly orchestrator: PluginInstance<'strategy'> | undefined;
   readonly preparers: readonly PluginInstance<'strategy'>[];
@@ -73,39 +75,109 @@ export class Selector {
       const value = instance.value as Strategy;
       return value.charge ? [{ instance, value }] : [];
     });
-    // One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it.
-    this.#hooks = Array.from({ length: strategies.length + 1 }, (_, from) => {
-      const hook = new SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>(
-        ['context', 'candidates'],
-        'select',
-      );
-      if (from === 0 && hooks.select.isUsed()) {
-        hook.tap('extensions', (context, candidates) => {
-          const ranking = hooks.select.call(context, candidates);
-          return ranking && { ranking, index: -1 };
-        });
-      }
-      strategies.slice(from).forEach((instance, offset) => {
-        hook.tap(instance.name, (context, candidates) => ranked(instance, from + offset, onFault, context, candidates));
-      });
-      return hook;
-    });
+    const isAhead = strategies.some(({ value }) => (value as AskedAhead).rank !== undefined);
+    const parts = { strategies, hooks, onFault };
+    this.#hooks = isAhead ? [] : hooksOf(parts);
+    this.#hooksAhead = isAhead ? hooksAheadOf(parts) : undefined;
+  }
+
+  /** Whether `selectAhead` has to be asked in the stead of `select`. */
+  get isAhead(): boolean {
+    return this.#hooksAhead !== undefined;
+  }
+
+  /** As `select`, where a strategy answers later; a strategy that is late, down or wrong is passed over. */
+  async selectAhead(context: RequestContext, candidates: readonly Candidate[], from = 0): Promise<Selection> {
+    const first = candidates.length > 1 ? await this.#hooksAhead?.[from]?.promise(context, candidates) : undefined;
+    if (!first) return unranked(candidates);
+    const { tie, rest, reason } = this.#parts(first);
+    if (tie === undefined) return { ranking: rest, reason };
+    if (tie.length < 2) return { ranking: [...tie, ...rest], reason };
+    const broken = await this.selectAhead(context, tie, first.index + 1);
+    return { ranking: [...broken.ranking, ...rest], reason: `${reason}, then ${broken.reason}` };
   }
 
   select(context: RequestContext, candidates: readonly Candidate[], from = 0): Selection {
     const first = candidates.length > 1 ? this.#hooks[from]?.call(context, candidates) : undefined;
-    if (!first)
-      return {
-        ranking: candidates,
-        reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate',
-      };
-    const reason = `chosen by ${this.strategies[first.index]?.name ?? 'an extension'}`;
-    if (!Array.isArray(first.ranking[0])) return { ranking: first.ranking as readonly Candidate[], reason };
-    const tie = first.ranking[0] as readonly Candidate[];
-    const rest = (first.ranking.slice(1) as readonly (readonly Candidate[])[]).flat();
+    if (!first) return unranked(candidates);
+    const { tie, rest, reason } = this.#parts(first);
+    if (tie === undefined) return { ranking: rest, reason };
     if (tie.length < 2) return { ranking: [...tie, ...rest], reason };
     const broken = this.select(context, tie, first.index + 1);
     return { ranking: [...broken.ranking, ...rest], reason: `${reason}, then ${broken.reason}` };
+  }
+
+  #parts({ ranking, index }: RankedBy) {
+    const reason = `chosen by ${this.strategies[index]?.name ?? 'an extension'}`;
+    const [first, ...others] = ranking as readonly (readonly Candidate[])[];
+    if (Array.isArray(first)) return { tie: first as readonly Candidate[], rest: others.flat(), reason };
+    return { tie: undefined, rest: ranking as readonly Candidate[], reason };
+  }
+}
+
+type SelectHook = SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>;
+type SelectAheadHook = AsyncSeriesBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>;
+
+interface SelectorParts {
+  readonly strategies: readonly PluginInstance<'strategy'>[];
+  readonly hooks: Hooks;
+  readonly onFault: OnFault;
+}
+
+const unranked = (candidates: readonly Candidate[]): Selection => ({
+  ranking: candidates,
+  reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate',
+});
+
+/** One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it. */
+function hooksOf({ strategies, hooks, onFault }: SelectorParts): readonly SelectHook[] {
+  return Array.from({ length: strategies.length + 1 }, (_, from) => {
+    const hook: SelectHook = new SyncBailHook(['context', 'candidates'], 'select');
+    if (from === 0 && hooks.select.isUsed())
+      hook.tap('extensions', (context, candidates) => byExtensions(hooks, context, candidates));
+    strategies.slice(from).forEach((instance, offset) => {
+      hook.tap(instance.name, (context, candidates) => ranked(instance, from + offset, onFault, context, candidates));
+    });
+    return hook;
+  });
+}
+
+/** The same where some are asked ahead; those inside answer in their turn. */
+function hooksAheadOf({ strategies, hooks, onFault }: SelectorParts): readonly SelectAheadHook[] {
+  return Array.from({ length: strategies.length + 1 }, (_, from) => {
+    const hook: SelectAheadHook = new AsyncSeriesBailHook(['context', 'candidates'], 'select');
+    if (from === 0 && hooks.select.isUsed())
+      hook.tap('extensions', (context, candidates) => byExtensions(hooks, context, candidates));
+    strategies.slice(from).forEach((instance, offset) => {
+      hook.tapPromise(instance.name, (context, candidates) =>
+        rankedAhead(instance, from + offset, onFault, context, candidates),
+      );
+    });
+    return hook;
+  });
+}
+
+function byExtensions(hooks: Hooks, context: RequestContext, candidates: readonly Candidate[]): RankedBy | undefined {
+  const ranking = hooks.select.call(context, candidates);
+  return ranking && { ranking, index: -1 };
+}
+
+async function rankedAhead(
+  instance: PluginInstance<'strategy'>,
+  index: number,
+  onFault: OnFault,
+  context: RequestContext,
+  candidates: readonly Candidate[],
+): Promise<RankedBy | undefined> {
+  const { rank } = instance.value as AskedAhead;
+  if (rank === undefined) return ranked(instance, index, onFault, context, candidates);
+  try {
+    const ranking = await rank(context, candidates);
+    const known = ranking && checked(ranking, candidates);
+    return known && { ranking: known, index };
+  } catch (error) {
+    onFault(instance, error);
+    return undefined;
   }
 }
 

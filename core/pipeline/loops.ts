@@ -12,7 +12,7 @@ import {
   type Strategy,
 } from '@rutter/plugin-sdk';
 import { collectEvents } from '@rutter/plugin-sdk/codecs';
-import { eligible } from '../attempts/eligible.ts';
+import { eligible, filterAhead } from '../attempts/eligible.ts';
 import { callWithFallbacks } from '../attempts/fallbacks.ts';
 import { callGroup } from '../attempts/group.ts';
 import type { PluginInstance } from '../plugins/types.ts';
@@ -82,6 +82,7 @@ async function orchestrated(
   return callWithFallbacks(call, group, { isDeployment, change }, async (inner, asking, options) => {
     if (asking !== group) return callGroup(inner, asking, options);
     call.group = group.name;
+    if (call.path.filtersAhead.length > 0) await filterAhead(call, group);
     const candidates: readonly Candidate[] = eligible(call, group, { isDeployment });
     try {
       const result = await taken(call, instance, strategy.orchestrate?.(call.facts, candidates, invoke, call));

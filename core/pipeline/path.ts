@@ -25,7 +25,7 @@ import type { Watchdog } from '../attempts/watchdog.ts';
 import type { Configuration } from '../config/types.ts';
 import type { LiveRegistry } from '../live/registry.ts';
 import { Roster, type Rostered } from '../live/roster.ts';
-import type { Lease, PluginInstance } from '../plugins/types.ts';
+import type { AskedAhead, Lease, PluginInstance } from '../plugins/types.ts';
 import type { Authenticator } from '../upstream/auth/authenticator.ts';
 import type { Upstream } from '../upstream/exchange.ts';
 import { type FeatureDefinitions, featureValues } from './features.ts';
@@ -90,6 +90,8 @@ export class RequestPath {
   readonly replyChecks: readonly Held<Guard>[];
   readonly streamGuards: readonly Held<Guard>[];
   readonly filters: readonly Held<Guard>[];
+  /** Filters that have to be asked ahead. */
+  readonly filtersAhead: readonly Held<Guard & AskedAhead>[];
   readonly reservers: readonly Held<Guard>[];
   readonly chargers: readonly Held<Guard>[];
   readonly caches: readonly Held<Cache>[];
@@ -132,6 +134,7 @@ export class RequestPath {
     this.replyChecks = this.guards.filter(({ value }) => value.checkReply);
     this.streamGuards = this.guards.filter(({ value }) => value.events);
     this.filters = this.guards.filter(({ value }) => value.filter);
+    this.filtersAhead = this.filters.filter(({ value }: Held<Guard & AskedAhead>) => value.filterAhead);
     this.reservers = this.guards.filter(({ value }) => value.reserve);
     this.chargers = this.guards.filter(({ value }) => value.charge);
     this.caches = part<Cache>(instances, 'cache', () => undefined);

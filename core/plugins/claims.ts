@@ -8,7 +8,7 @@
  */
 import { didYouMean } from '@rutter/plugin-sdk/pack';
 import type { Configuration } from '../config/types.ts';
-import { type PlannedConfig, type PlannedInstance, type Problems, pathBelow, type Settings } from './plan.ts';
+import { noGrants, type PlannedConfig, type PlannedInstance, type Problems, pathBelow, type Settings } from './plan.ts';
 import type { PluginPackage } from './types.ts';
 
 export interface ClaimOptions {
@@ -41,6 +41,8 @@ export function derive(options: ClaimOptions): readonly PlannedInstance[] {
       reason,
       place: options.configuration.placeOf(path),
       origin: 'claim' as const,
+      isTrusted: true,
+      grants: noGrants,
     };
   });
 }

@@ -5,7 +5,7 @@
 import { didYouMean } from '@rutter/plugin-sdk/pack';
 import type { Diagnostic, PluginEntry } from '../config/types.ts';
 import { derive, mergeConfig, noConfig } from './claims.ts';
-import { type ComposeOptions, type Composition, type PlannedInstance, Problems, pathBelow } from './plan.ts';
+import { type ComposeOptions, type Composition, noGrants, type PlannedInstance, Problems, pathBelow } from './plan.ts';
 import { routingGroups } from './routing-groups.ts';
 import { connect, servicesOf, setupOrder } from './service-order.ts';
 import type { PluginPackage } from './types.ts';
@@ -71,6 +71,8 @@ function fromEntry(
     reason: isDefault ? `default ${services.length > 0 ? services.join(' and ') : found.manifest.kind}` : entry.reason,
     place: entry.place,
     origin: isDefault ? 'default' : 'entry',
+    isTrusted: entry.trust,
+    grants: entry.grants,
   };
 }
 
@@ -125,6 +127,8 @@ function withNeeded(
       reason: `provides ${service} for ${by}`,
       place,
       origin: 'default',
+      isTrusted: true,
+      grants: noGrants,
     });
     missing.push(...manifest.uses.map((used) => ({ service: used, by: manifest.name })));
   }

@@ -2,10 +2,11 @@
  * Finds the plugins a composition can choose from: shipped ones, folders that
  * the configuration names, and those in the watched plugin folder.
  *
- * Invariant: nothing of a folder runs, not even to pack it, unless an entry
- * of the configuration trusts it.
+ * Invariant: nothing of a folder runs in this process, not even to pack it,
+ * unless an entry of the configuration trusts it; without any entry nothing of
+ * it runs at all.
  */
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import { RutterError } from '@rutter/plugin-sdk';
 import { describeFolder } from '@rutter/plugin-sdk/pack';
@@ -90,13 +91,27 @@ async function droppedFolders({ pluginFolder, entries, settings }: DiscoveryOpti
     const folder = join(pluginFolder, name);
     if (name.startsWith('.') || entries.some(({ use }) => use === folder)) continue;
     if (!(await statOrNothing(folder))?.isDirectory()) continue;
-    const described = await describeFolder(folder).catch(() => undefined);
-    const known = [name, described?.manifest.name];
+    const known = [name, await nameIn(folder)];
     const entry = entries.find(({ use }) => known.includes(use));
     wanted.push({ folder, entry, isTrusted: entry?.trust === true && saysTrust(entry, settings) });
   }
   return wanted;
 }
+
+/** The name its description gives it. Read without following links: nobody has said yet that it is trusted. */
+async function nameIn(folder: string): Promise<string | undefined> {
+  if (await isLink(join(folder, 'package.json'))) return undefined;
+  return describeFolder(folder).then(
+    ({ manifest }) => manifest.name,
+    () => undefined,
+  );
+}
+
+const isLink = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
 
 /** A name is trusted by default because it means a shipped plugin; code that was merely dropped needs the word itself. */
 function saysTrust({ place }: PluginEntry, settings: Readonly<Record<string, unknown>>): boolean {
@@ -107,8 +122,12 @@ function saysTrust({ place }: PluginEntry, settings: Readonly<Record<string, unk
 
 async function load(wanted: Wanted, cache: PackCache): Promise<Found> {
   const { folder, entry, isTrusted } = wanted;
-  if (entry === undefined || !isTrusted) return { wanted, package: undefined, diagnostic: refuseUntrusted(wanted) };
+  if (entry === undefined) return { wanted, package: undefined, diagnostic: tellUnused(wanted) };
   try {
+    if (!isTrusted) {
+      const sandboxed = await readPacked(await cache.pack(folder, 'untrusted'), folder, 'untrusted');
+      return { wanted, package: sandboxed, diagnostic: undefined };
+    }
     const packed = await readPacked(folder, folder, 'folder');
     const found = packed ?? (await readPacked(await cache.pack(folder), folder, 'folder'));
     return { wanted, package: found, diagnostic: undefined };
@@ -125,13 +144,13 @@ async function load(wanted: Wanted, cache: PackCache): Promise<Found> {
   }
 }
 
-function refuseUntrusted({ folder, entry }: Wanted): Diagnostic {
+function tellUnused({ folder }: Wanted): Diagnostic {
   return {
-    severity: entry === undefined ? 'warning' : 'error',
-    message: `Plugin "${basename(folder)}" is not trusted, and there is no sandbox to run it in: sandbox not available.`,
+    severity: 'warning',
+    message: `Plugin "${basename(folder)}" lies in the plugin folder and no entry names it: it is not used.`,
     found: folder,
-    expected: `an entry "use: ${entry === undefined ? basename(folder) : entry.use}" under "plugins" with "trust: true", if you trust its code`,
-    place: entry?.place ?? placeOfFolder(folder),
+    expected: `an entry "use: ${basename(folder)}" under "plugins", with "trust: true" if you trust its code; it runs in the sandbox else`,
+    place: placeOfFolder(folder),
   };
 }
 

@@ -65,13 +65,8 @@ export class Evaluator {
   }
 
   #load(found: PluginPackage): Entry {
-    const { packed, manifest } = found;
-    if (packed === undefined) {
-      throw new RutterError(
-        'ERR_PLUGIN_INVALID',
-        `Plugin "${manifest.name}" in ${found.folder} is not packed. Run "npm run build".`,
-      );
-    }
+    const { packed } = found;
+    if (packed === undefined) throw notPacked(found);
     const { map } = packed;
     const trace = new Trace(packed.file, () => (map === undefined ? undefined : readMap(map)));
     return { definition: evaluate(found, packed), trace, holders: 0 };
@@ -79,9 +74,19 @@ export class Evaluator {
 }
 
 async function evaluate(found: PluginPackage, packed: PackedFile): Promise<PluginDefinition> {
-  const text = packed.text ?? (await readText(packed, found.manifest.name));
+  const text = await packedText(found);
   return evaluatePacked({ text, file: packed.file, folder: found.folder, manifest: found.manifest });
 }
+
+/** The packed text of a plugin. ERR_PLUGIN_INVALID where it is not the one its manifest names. */
+export async function packedText(found: PluginPackage): Promise<string> {
+  const { packed, manifest } = found;
+  if (packed === undefined) throw notPacked(found);
+  return packed.text ?? readText(packed, manifest.name);
+}
+
+const notPacked = ({ manifest, folder }: PluginPackage) =>
+  new RutterError('ERR_PLUGIN_INVALID', `Plugin "${manifest.name}" in ${folder} is not packed. Run "npm run build".`);
 
 /** A map that has gone costs the mapping, not the trace. */
 function readMap(file: string): string | undefined {

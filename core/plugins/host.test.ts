@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { HostFetchOptions, Manifest, Need } from '@rutter/plugin-sdk';
 import { manualClock } from '@rutter/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Sandbox } from '../sandbox/sandbox.ts';
 import { createHost } from './host.ts';
 import { KeepStore } from './keep.ts';
 import type { KernelServices } from './kernel-services.ts';
@@ -35,6 +36,7 @@ beforeEach(async () => {
     use: () => undefined,
     keep: new KeepStore(),
     features: { registry: () => ({ define: () => {} }), forget: () => {} },
+    sandbox: new Sandbox(),
   };
 });
 afterEach(() => rm(dataFolder, { recursive: true, force: true }));

@@ -28,14 +28,44 @@ export type ConfigResult =
 
 type Path = readonly PropertyKey[];
 
-export function configure(
+/** What reading options by their schema gave; `data` counts only without issues. */
+export interface Parsed {
+  readonly data: unknown;
+  readonly issues: readonly Issue[];
+}
+
+type Issue = (z.core.$ZodIssue | OtherIssue) & { readonly path: Path };
+
+/** Of a schema that is read elsewhere. */
+interface OtherIssue {
+  readonly code: 'custom';
+  readonly path: Path;
+  readonly message: string;
+}
+
+export interface OptionsReader {
+  /** JSON Schema. */
+  readonly schema: unknown;
+  parse(values: unknown): Parsed | Promise<Parsed>;
+}
+
+/** Reads options with the schema of a definition that is at hand. */
+export function readerOf({ manifest }: PlannedInstance['package'], { config }: PluginDefinition): OptionsReader {
+  return {
+    schema: manifest.config ?? z.toJSONSchema(config, { io: 'input', unrepresentable: 'any' }),
+    parse: (values) => {
+      const { data, error } = config.safeParse(values);
+      return { data, issues: error?.issues ?? [] };
+    },
+  };
+}
+
+export async function configure(
   planned: PlannedInstance,
-  definition: PluginDefinition,
+  reader: OptionsReader,
   configuration: Configuration,
-): ConfigResult {
-  const { config: packed = z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }) } =
-    planned.package.manifest;
-  const schema = packed as JsonSchema;
+): Promise<ConfigResult> {
+  const schema = reader.schema as JsonSchema;
   const problems = new Problems();
   const place = (path: Path) => configuration.placeOf(writtenAt(planned, path));
   const known = Object.keys(schema.properties ?? {});
@@ -51,10 +81,10 @@ export function configure(
       delete values[name];
     }
   }
-  const parsed = definition.config.safeParse(wrapped(schema, values, [], place));
-  for (const issue of parsed.error?.issues ?? []) {
+  const parsed = await reader.parse(wrapped(schema, values, [], place));
+  for (const issue of parsed.issues) {
     if (issue.code === 'unrecognized_keys' && problems.hasErrors) continue;
-    const option = issue.path.length === 0 ? 'its options' : `option "${issue.path.reduce(pathBelow, '')}"`;
+    const option = issue.path.length === 0 ? 'its options' : `option "${issue.path.reduce<string>(pathBelow, '')}"`;
     problems.error(place(issue.path), [
       `Plugin "${planned.name}" refuses ${option}: ${issue.message}.`,
       describeType(issue.path.reduce<unknown>(step, values)),
@@ -126,7 +156,7 @@ function describeType(value: unknown): string {
   return names[typeof value] ?? 'a block';
 }
 
-function expectation(issue: z.core.$ZodIssue, known: readonly string[]): string {
+function expectation(issue: Issue, known: readonly string[]): string {
   if (issue.code === 'invalid_type') return `a value of type ${issue.expected}`;
   if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'too_small') return `at least ${issue.minimum}`;

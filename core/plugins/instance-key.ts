@@ -9,12 +9,14 @@ import type { PlaceName } from './types.ts';
  * services it holds: with another store behind it, it is another instance.
  */
 export function instanceKey(instance: ComposedInstance, place: PlaceName, keys: ReadonlyMap<string, string>): string {
-  const { name, package: found, config, uses } = instance;
+  const { name, package: found, config, uses, grants } = instance;
   const services = [...uses].map(([service, provider]) => [
     service,
     provider === undefined ? 'kernel' : keys.get(provider),
   ]);
-  const identity = [name, found.manifest.name, found.packed?.digest, place, canonical(config.values), services];
+  const granted = place === 'sandbox' ? [grants] : [];
+  const plugin = [name, found.manifest.name, found.packed?.digest, place, ...granted];
+  const identity = [...plugin, canonical(config.values), services];
   return hash('sha256', JSON.stringify(identity), 'hex');
 }
 

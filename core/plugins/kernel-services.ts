@@ -1,5 +1,6 @@
 /** What the plugin runtime is handed by the rest of the kernel. */
 import type { Clock, FeatureRegistry, Host, HostFetchOptions, HostResponse, Log } from '@rutter/plugin-sdk';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { KeepStore } from './keep.ts';
 
 /** Features by the instance that defines them. */
@@ -25,4 +26,5 @@ export interface KernelServices {
   use(name: string): unknown;
   readonly keep: KeepStore;
   readonly features: FeatureStore;
+  readonly sandbox: Sandbox;
 }

@@ -2,9 +2,13 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../generation/fixtures/bench.ts';
+import { Sandbox } from '../sandbox/sandbox.ts';
 import { PackCache } from './pack-cache.ts';
+
+const sandbox = new Sandbox();
+afterAll(() => sandbox.close());
 
 let root: string;
 let folder: string;
@@ -21,7 +25,7 @@ const text =
   "import { definePlugin } from '@rutter/plugin-sdk';\nexport default definePlugin({ kind: 'observer', setup: () => ({}) });\n";
 const write = (content: string) => writeFile(join(folder, 'index.js'), content);
 const cache = (deadlineMs?: number) =>
-  new PackCache({ folder: cacheFolder, clock: systemClock, ...(deadlineMs ? { deadlineMs } : {}) });
+  new PackCache({ folder: cacheFolder, clock: systemClock, sandbox, ...(deadlineMs ? { deadlineMs } : {}) });
 
 describe('PackCache', () => {
   it('packs a folder once for each content, and finds it again', async () => {
@@ -61,7 +65,7 @@ describe('PackCache', () => {
     const source = JSON.stringify(join(import.meta.dirname, 'pack-cache.ts'));
     const program = `import { PackCache } from ${source};
       const clock = { sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) };
-      await new PackCache({ folder: ${JSON.stringify(cacheFolder)}, clock }).pack(${JSON.stringify(folder)});`;
+      await new PackCache({ folder: ${JSON.stringify(cacheFolder)}, clock, sandbox: {} }).pack(${JSON.stringify(folder)});`;
     const flags = ['--conditions=@rutter/source', '--no-warnings', '--input-type=module', '-e', program];
     const gateway = spawn(process.execPath, flags, { stdio: 'ignore' });
     const packings = async () => {

@@ -7,11 +7,12 @@
 import { fork } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiVersion, type Clock, RutterError } from '@rutter/plugin-sdk';
-import { packedNames } from '@rutter/plugin-sdk/pack';
+import { draftName, type PackedManifest, packedNames, type UntrustedDraft } from '@rutter/plugin-sdk/pack';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { PackAnswer } from './pack-child.ts';
 import { contentHash } from './source-files.ts';
 
@@ -28,27 +29,33 @@ export interface PackCacheOptions {
   readonly clock: Clock;
   /** 20,000 when absent. */
   readonly deadlineMs?: number;
+  /** Evaluates what is not trusted. */
+  readonly sandbox: Pick<Sandbox, 'describe'>;
 }
 
 export class PackCache {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #deadlineMs: number;
+  readonly #sandbox: PackCacheOptions['sandbox'];
   #drafts = 0;
 
-  constructor({ folder, clock, deadlineMs = 20_000 }: PackCacheOptions) {
+  constructor({ folder, clock, deadlineMs = 20_000, sandbox }: PackCacheOptions) {
+    this.#sandbox = sandbox;
     this.#folder = folder;
     this.#clock = clock;
     this.#deadlineMs = deadlineMs;
   }
 
-  /** The folder with the packed form of what `folder` holds now. ERR_PLUGIN_INVALID when it cannot be packed. */
-  async pack(folder: string): Promise<string> {
-    const name = hash(
-      'sha256',
-      JSON.stringify([apiVersion, process.versions.node, folder, await contentHash(folder)]),
-      'hex',
-    );
+  /**
+   * The folder with the packed form of what `folder` holds now. Where it is not trusted, nothing outside of it
+   * is read and its text is evaluated in the sandbox alone. ERR_PLUGIN_INVALID when it cannot be packed.
+   */
+  async pack(folder: string, trust: 'trusted' | 'untrusted' = 'trusted'): Promise<string> {
+    const isTrusted = trust === 'trusted';
+    const sources = await contentHash(folder, isTrusted ? 'follow' : 'refuse');
+    const identity = [apiVersion, process.versions.node, folder, sources, ...(isTrusted ? [] : [trust])];
+    const name = hash('sha256', JSON.stringify(identity), 'hex');
     const entry = join(this.#folder, name);
     if (existsSync(join(entry, packedNames.manifest))) {
       const now = this.#clock.now() / 1000;
@@ -60,7 +67,8 @@ export class PackCache {
     // At the same depth as the entry: the source map names sources relative to itself.
     const draft = join(this.#folder, `${name}.${process.pid}.${this.#drafts}.draft`);
     try {
-      await this.#run(folder, draft);
+      await this.#run(folder, draft, trust);
+      if (!isTrusted) await this.#describe(draft);
       await rename(draft, entry).catch((error: unknown) => {
         // Another process was quicker with the same sources.
         if (!existsSync(join(entry, packedNames.manifest))) throw error;
@@ -72,8 +80,23 @@ export class PackCache {
     return entry;
   }
 
-  async #run(folder: string, outDir: string): Promise<void> {
-    const child = fork(childFile, [folder, outDir, String(process.pid)], {
+  /** Completes what was packed without being run. */
+  async #describe(draft: string): Promise<void> {
+    const written = JSON.parse(await readFile(join(draft, draftName), 'utf8')) as UntrustedDraft;
+    const { manifest, isPlain, digest } = written;
+    const text = await readFile(join(draft, packedNames.text), 'utf8');
+    const { kind, config } = await this.#sandbox.describe(manifest.name, text);
+    if (!isPlain && kind !== manifest.kind)
+      throw new RutterError(
+        'ERR_PLUGIN_INVALID',
+        `Plugin "${manifest.name}" defines kind "${kind}", expected "${manifest.kind}" as its manifest says.`,
+      );
+    const packed: PackedManifest = { ...manifest, kind, config, digest };
+    await writeFile(join(draft, packedNames.manifest), JSON.stringify(packed));
+  }
+
+  async #run(folder: string, outDir: string, trust: string): Promise<void> {
+    const child = fork(childFile, [folder, outDir, String(process.pid), trust], {
       execArgv: isSource ? ['--conditions=@rutter/source'] : [],
       env: {},
       detached: true,

@@ -1,10 +1,10 @@
 /** Packs one folder in a process of its own: what hangs or crashes there harms nobody else. */
 import { Worker } from 'node:worker_threads';
-import { packPlugin } from '@rutter/plugin-sdk/pack';
+import { packPlugin, packUntrusted } from '@rutter/plugin-sdk/pack';
 
 export type PackAnswer = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
-const [folder = '', outDir = '', parent = ''] = process.argv.slice(2);
+const [folder = '', outDir = '', parent = '', trust = ''] = process.argv.slice(2);
 
 /**
  * A top level that never ends would outlive a gateway that was killed: a
@@ -17,7 +17,8 @@ setInterval(() => {
 }, 500);`;
 new Worker(guard, { eval: true, workerData: Number(parent) }).unref();
 
-const answer: PackAnswer = await packPlugin(folder, { outDir }).then(
+const packing = trust === 'untrusted' ? packUntrusted(folder, { outDir }) : packPlugin(folder, { outDir });
+const answer: PackAnswer = await packing.then(
   () => ({ ok: true }),
   (error: unknown) => ({ ok: false, message: error instanceof Error ? error.message : String(error) }),
 );

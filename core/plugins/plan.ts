@@ -1,5 +1,5 @@
 /** What a composition is made of before any of it runs. */
-import type { Configuration, Diagnostic, Place, PluginEntry } from '../config/types.ts';
+import type { Configuration, Diagnostic, Grants, Place, PluginEntry } from '../config/types.ts';
 import type { PluginPackage } from './types.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
@@ -14,6 +14,8 @@ export interface PlannedConfig {
   readonly derived: readonly string[];
 }
 
+export const noGrants: Grants = Object.freeze({ text: false, fetch: [], timeoutMs: undefined });
+
 /** One instance as the configuration calls for it. */
 export interface PlannedInstance {
   readonly name: string;
@@ -24,6 +26,10 @@ export interface PlannedInstance {
   readonly reason: string;
   readonly place: Place;
   readonly origin: 'entry' | 'claim' | 'default';
+  /** False where its entry puts it into the sandbox. */
+  readonly isTrusted: boolean;
+  /** What the operator grants it there. */
+  readonly grants: Grants;
 }
 
 /** A planned instance and who provides what it uses. */

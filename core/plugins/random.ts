@@ -1,13 +1,15 @@
 /** Seeded randomness: the same seed and name give the same numbers on every machine. */
 import { hash } from 'node:crypto';
 
-/** Numbers in [0, 1) from a 128-bit state (the generator sfc32). */
-export function seededBy(seed: string, name: string): () => number {
+/** The first state of the generator sfc32, 128 bits as four integers. */
+export function stateOf(seed: string, name: string): readonly [number, number, number, number] {
   const start = hash('sha256', JSON.stringify([seed, name]), 'buffer');
-  let a = start.readInt32LE(0);
-  let b = start.readInt32LE(4);
-  let c = start.readInt32LE(8);
-  let counter = start.readInt32LE(12);
+  return [start.readInt32LE(0), start.readInt32LE(4), start.readInt32LE(8), start.readInt32LE(12)];
+}
+
+/** Numbers in [0, 1). */
+export function seededBy(seed: string, name: string): () => number {
+  let [a, b, c, counter] = stateOf(seed, name);
   return () => {
     const sum = (a + b + counter) | 0;
     counter = (counter + 1) | 0;

@@ -1,7 +1,7 @@
 /** `router_settings.routing_groups`: strategies of their own for some model groups. */
 import { didYouMean } from '@rutter/plugin-sdk/pack';
 import type { Configuration } from '../config/types.ts';
-import { type PlannedInstance, type Problems, pathBelow, type Settings } from './plan.ts';
+import { noGrants, type PlannedInstance, type Problems, pathBelow, type Settings } from './plan.ts';
 import type { PluginPackage } from './types.ts';
 
 interface Parts {
@@ -96,5 +96,7 @@ function planned(
     reason: `routing group ${name} is ${strategy}`,
     place,
     origin: 'claim',
+    isTrusted: true,
+    grants: noGrants,
   };
 }

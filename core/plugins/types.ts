@@ -1,7 +1,30 @@
 /** What the plugin runtime hands to the request path. */
-import type { Facets, Kind, Kinds, Manifest } from '@rutter/plugin-sdk';
+import type { Candidate, Facets, Kind, Kinds, Manifest, Ranking, RequestContext } from '@rutter/plugin-sdk';
 
-export type PlaceName = 'in-process' | 'supervisor';
+export type PlaceName = 'in-process' | 'supervisor' | 'sandbox';
+
+/**
+ * What the contract makes synchronous, of a plugin that cannot answer at once:
+ * asked for ahead, with a promise that is kept by the plugin's deadline.
+ */
+export interface AskedAhead {
+  /** In the stead of a strategy's `prepare` and `select`. */
+  rank?(context: RequestContext, candidates: readonly Candidate[]): Promise<Ranking>;
+  /** Ahead of a guard's `filter`, which then tells what was answered here. */
+  filterAhead?(context: RequestContext, candidates: readonly Candidate[]): Promise<void>;
+}
+
+/** What is known of an instance in the sandbox. */
+export interface SandboxStatus {
+  /** `down` while its isolate is opened again; `quarantined` when it is not asked any more. */
+  readonly state: 'running' | 'down' | 'quarantined';
+  /** Since it was set up. */
+  readonly falls: number;
+  /** Times its isolate had to be opened again. */
+  readonly restarts: number;
+  /** The child process it lives in; undefined while there is none. */
+  readonly pid: number | undefined;
+}
 
 export interface PackedFile {
   readonly file: string;
@@ -17,7 +40,8 @@ export interface PluginPackage {
   readonly folder: string;
   /** The packed text and its source map, or undefined while only sources exist. */
   readonly packed: PackedFile | undefined;
-  readonly origin: 'shipped' | 'folder';
+  /** `untrusted` code runs in the sandbox or not at all. */
+  readonly origin: 'shipped' | 'folder' | 'untrusted';
 }
 
 /** A running copy of a plugin, shared by every generation whose key for it is the same. */
@@ -33,6 +57,8 @@ export interface PluginInstance<K extends Kind = Kind> {
   readonly for: readonly string[] | undefined;
   readonly value: Kinds[K] & Facets;
   readonly setupMs: number;
+  /** Undefined outside of the sandbox. */
+  readonly sandbox: SandboxStatus | undefined;
   lastError: { readonly at: number; readonly message: string } | undefined;
 }
 

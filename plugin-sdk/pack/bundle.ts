@@ -18,12 +18,17 @@ export interface Bundle {
 const sdkName = '@rutter/plugin-sdk';
 
 /** ERR_PLUGIN_INVALID with file, line and column of everything that keeps the sources from being one text. */
-export async function bundle(folder: string, manifest: Manifest, outFile: string): Promise<Bundle> {
+export async function bundle(
+  folder: string,
+  manifest: Manifest,
+  outFile: string,
+  overrides?: Pick<BuildOptions, 'plugins' | 'external'>,
+): Promise<Bundle> {
   // Loaded late: a kernel that only reads packed plugins has no use for it.
   const { build } = await import('esbuild');
   try {
-    const result = await build(buildOptions(folder, manifest, outFile));
-    refuseOutsiders(result.metafile as Metafile, manifest.name);
+    const result = await build({ ...buildOptions(folder, manifest, outFile), ...overrides });
+    if (overrides === undefined) refuseOutsiders(result.metafile as Metafile, manifest.name);
     const [text, map] = ['.cjs', '.cjs.map'].map(
       (ending) => result.outputFiles?.find(({ path }) => path.endsWith(ending))?.text,
     );
@@ -35,6 +40,32 @@ export async function bundle(folder: string, manifest: Manifest, outFile: string
     const problems = error.errors.map((message) => describe(message, folder, manifest));
     throw new RutterError('ERR_PLUGIN_INVALID', `Plugin "${manifest.name}" cannot be packed.\n${problems.join('\n')}`);
   }
+}
+
+/**
+ * One script of a module and all it imports, whose exports become the value of
+ * a variable. `isSource` resolves our own packages to their sources.
+ */
+export async function bundleScript(
+  entry: string,
+  { name, isSource }: { readonly name: string; readonly isSource: boolean },
+): Promise<string> {
+  const { build } = await import('esbuild');
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    globalName: name,
+    platform: 'neutral',
+    target: 'es2024',
+    mainFields: ['module', 'main'],
+    conditions: isSource ? ['@rutter/source'] : [],
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'silent',
+  });
+  return outputFiles[0]?.text ?? '';
 }
 
 function buildOptions(folder: string, manifest: Manifest, outFile: string): BuildOptions {

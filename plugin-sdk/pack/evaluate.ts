@@ -24,6 +24,9 @@ const sdkParts = [
   '@rutter/plugin-sdk/numerics',
 ];
 
+/** Those that need nothing but ECMAScript: what a sandbox hands in. */
+export const sandboxParts = ['@rutter/plugin-sdk', '@rutter/plugin-sdk/routing'];
+
 const sdkRequire = /\brequire\("(@rutter\/plugin-sdk(?:\/[\w-]+)*)"\)/g;
 
 export interface PackedText {

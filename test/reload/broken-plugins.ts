@@ -157,18 +157,18 @@ const texts: readonly Broken[] = [
 
 const several: readonly Broken[] = [
   {
-    title: 'a folder that is not trusted',
-    config: 'plugins:\n  - ./p/stranger\n',
-    files: filesOf('stranger', {}),
+    title: 'a folder of a kind that the sandbox has no place for',
+    config: 'plugins:\n  - use: ./p/outsider\n',
+    files: filesOf('outsider', { manifest: { kind: 'provider' }, text: define('provider', 'return {} as never;') }),
     at: 2,
-    reason: 'not trusted',
+    reason: 'cannot run in the sandbox',
   },
   {
-    title: 'a folder that is told not to be trusted',
+    title: 'a folder that is told not to be trusted and needs Node',
     config: 'plugins:\n  - {use: ./p/outcast, trust: false}\n',
-    files: filesOf('outcast', {}),
+    files: filesOf('outcast', { manifest: { needs: ['node'] } }),
     at: 2,
-    reason: 'not trusted',
+    reason: 'it needs node',
   },
   {
     title: 'a folder that is missing',

@@ -1,0 +1,43 @@
+/**
+ * Who may come into the sandbox: kinds it has a place for, with no need that
+ * rules it out, claiming nothing that would hand them settings of others.
+ */
+import type { Claims, Need } from '@rutter/plugin-sdk';
+import type { Diagnostic } from '../config/types.ts';
+import { type PlannedInstance, Problems } from '../plugins/plan.ts';
+import { deadlines } from './limits.ts';
+
+/** Needs that can be granted, by the word of the entry that grants them. */
+const grantable: readonly Need[] = ['text', 'fetch'];
+/** A claim on settings, references or keys of vendors would bring their values into its options. */
+const claimable: readonly (keyof Claims)[] = ['routingStrategies'];
+
+/** What its manifest asks for and the sandbox, or its entry, does not give. Nothing of it has run. */
+export function refuseManifest(instance: PlannedInstance): readonly Diagnostic[] {
+  const problems = new Problems();
+  const { name, place, grants } = instance;
+  const { kind, needs, claims, uses, provides, external, shared } = instance.package.manifest;
+  const refuse = (what: string, found: string, expected: string) =>
+    problems.error(place, [`Plugin "${name}" cannot run in the sandbox: ${what}.`, found, expected]);
+  const orTrust = (expected: string) => `${expected}, or "trust: true" in its entry, if you trust its code`;
+  if (deadlines[kind] === undefined)
+    refuse(`it has no place for a ${kind}`, kind, orTrust(`one of ${Object.keys(deadlines).join(', ')}`));
+  for (const need of needs)
+    if (!grantable.includes(need)) refuse(`it needs ${need}`, need, orTrust(`needs among ${grantable.join(', ')}`));
+  if (needs.includes('text') && !grants.text)
+    refuse('it needs text, which its entry does not grant', 'no grant', '"grants: { text: true }" in its entry');
+  if (needs.includes('fetch') && grants.fetch.length === 0)
+    refuse(
+      'it needs fetch, which its entry does not grant',
+      'no grant',
+      '"grants: { fetch: [https://…] }" in its entry',
+    );
+  const wrong = Object.keys(claims).filter((claim) => !claimable.includes(claim as keyof Claims));
+  if (wrong.length > 0 && instance.package.origin === 'untrusted')
+    refuse(`it claims ${wrong.join(', ')}`, wrong.join(', '), orTrust('no claims but routingStrategies'));
+  const lists = { uses, external, provides: provides.filter((service) => service !== kind) };
+  for (const [key, list] of Object.entries(lists))
+    if (list.length > 0) refuse(`its manifest has "${key}"`, list.join(', '), orTrust(`no "${key}"`));
+  if (shared) refuse('it is shared', 'shared', orTrust('no "shared"'));
+  return problems.found;
+}

@@ -1,0 +1,180 @@
+/** The plugin in its isolate: loaded, set up, and asked. */
+import {
+  type Candidate,
+  type ChatEvent,
+  type ChatReply,
+  type Deployment,
+  type Embedder,
+  type Facets,
+  type Guard,
+  type KernelEvent,
+  type LiveNumbers,
+  type Observer,
+  type Outcome,
+  type PluginDefinition,
+  type Ranking,
+  RutterError,
+  type Strategy,
+  z,
+} from '@rutter/plugin-sdk';
+import type { Ask } from './asks.ts';
+import { callOf, contextOf, type PlainCall, type PlainContext } from './context.ts';
+import { type GuestHost, type GuestSetUp, type GuestTime, guestHost } from './host.ts';
+
+type Value = Strategy & Guard & Observer & Embedder & Facets;
+
+interface RankArgument {
+  readonly context: PlainContext;
+  /** Those the guest has not seen yet, by number. */
+  readonly fresh: ReadonlyMap<number, Deployment>;
+  readonly candidates: readonly { readonly deployment: number; readonly live: LiveNumbers }[];
+}
+
+type Methods = Readonly<Record<string, (argument: never, call: number) => unknown>>;
+
+const fileNames = ['exports', 'require', 'module', '__filename', '__dirname', '__url'];
+
+export class Plugin {
+  readonly time: GuestTime = { now: 0, monotonic: 0 };
+  readonly #modules: Readonly<Record<string, unknown>>;
+  readonly #ask: Ask;
+  readonly #deployments = new Map<number, Deployment>();
+  #definition: PluginDefinition | undefined;
+  #host: GuestHost | undefined;
+  #value: Value | undefined;
+  /** Features the plugin has looked for, for the gateway to send along. */
+  readonly #looked = new Set<string>();
+
+  constructor(modules: Readonly<Record<string, unknown>>, ask: Ask) {
+    this.#modules = modules;
+    this.#ask = ask;
+  }
+
+  methods(): Methods {
+    const value = () => this.#value as Value;
+    return {
+      load: (argument: { readonly text: string }) => this.#load(argument.text),
+      check: (argument: { readonly config: unknown }) => this.#check(argument.config),
+      setUp: (argument: GuestSetUp & { readonly config: unknown }) => this.#setUp(argument),
+      rank: (argument: RankArgument, call: number) => this.#rank(argument, call),
+      filter: (argument: RankArgument, call: number) => this.#filter(argument, call),
+      observe: (outcome: Outcome) => value().observe?.(this.#outcome(outcome)),
+      settled: (outcome: Outcome) => value().settled?.(this.#outcome(outcome)),
+      changed: (event: KernelEvent) => value().changed?.(event),
+      authorise: (argument: { context: PlainContext; call: PlainCall; groups: readonly string[] }, call: number) =>
+        value().authorise?.(this.#context(argument.context, call), callOf(argument.call), argument.groups),
+      checkRequest: (argument: { context: PlainContext; call: PlainCall }, call: number) =>
+        value().checkRequest?.(this.#context(argument.context, call), callOf(argument.call)),
+      checkReply: (argument: { context: PlainContext; reply: ChatReply }, call: number) =>
+        value().checkReply?.(this.#context(argument.context, call), argument.reply),
+      watch: (argument: { context: PlainContext; events: readonly ChatEvent[] }, call: number) =>
+        this.#watch(this.#context(argument.context, call), argument.events),
+      embed: (argument: { readonly texts: readonly string[] }) => value().embed(argument.texts),
+      feature: (argument: { name: string; context: PlainContext; text: string }, call: number) =>
+        this.#host?.features.get(argument.name)?.compute(this.#context(argument.context, call), argument.text),
+      health: () => value().health?.(),
+      kept: () => this.#host?.kept,
+      dispose: () => value().dispose?.(),
+    } as Methods;
+  }
+
+  /** Runs the packed text and describes what it defines. */
+  #load(text: string): unknown {
+    const module: { exports: { default?: unknown } } = { exports: {} };
+    // The isolate is the border; inside it the text is as any other.
+    const run = new Function(...fileNames, `${text}\n//# sourceURL=plugin.cjs`);
+    const require = (name: string) => {
+      if (Object.hasOwn(this.#modules, name)) return this.#modules[name];
+      throw new RutterError('ERR_PLUGIN_INVALID', `There is no "${name}" in the sandbox.`);
+    };
+    run(module.exports, require, module, 'plugin', '', 'plugin:');
+    const definition = module.exports.default as Partial<PluginDefinition> | undefined;
+    if (typeof definition?.setup !== 'function' || typeof definition.config?.safeParse !== 'function')
+      throw new RutterError(
+        'ERR_PLUGIN_INVALID',
+        'It has no default export made by definePlugin({ kind, config, setup }).',
+      );
+    this.#definition = definition as PluginDefinition;
+    return {
+      kind: definition.kind,
+      config: z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }),
+    };
+  }
+
+  #check(config: unknown): { readonly issues: readonly unknown[]; readonly config: unknown } {
+    const parsed = this.#defined().config.safeParse(config);
+    return { issues: parsed.error?.issues ?? [], config: parsed.data };
+  }
+
+  async #setUp({ config, ...given }: GuestSetUp & { readonly config: unknown }): Promise<unknown> {
+    const checked = this.#check(config);
+    this.#host = guestHost(given, this.time, this.#ask);
+    const value = (await this.#defined().setup(this.#host.host, checked.config as never)) as unknown as Value;
+    if (typeof value !== 'object' || value === null)
+      throw new RutterError('ERR_PLUGIN_INVALID', `It returned ${value === null ? 'null' : typeof value} from setup.`);
+    this.#value = value;
+    const { dimensions, version, mode } = value;
+    return {
+      parts: partsOf(value),
+      features: Array.from(this.#host.features, ([name, { timeoutMs }]) => ({ name, timeoutMs })),
+      embedder: { dimensions, version },
+      mode,
+    };
+  }
+
+  async #rank(argument: RankArgument, call: number): Promise<unknown> {
+    const context = this.#context(argument.context, call);
+    const candidates = this.#candidates(argument);
+    const value = this.#value as Value;
+    if (value.prepare) await value.prepare(context);
+    const ranking = value.select(context, candidates);
+    return { ranking: placesOf(ranking, candidates), looked: [...this.#looked] };
+  }
+
+  #filter(argument: RankArgument, call: number): unknown {
+    const candidates = this.#candidates(argument);
+    const kept = (this.#value as Value).filter?.(this.#context(argument.context, call), candidates);
+    return kept?.map((one) => candidates.indexOf(one));
+  }
+
+  /** A whole stream at once: what is held back never matters, since nothing has gone out yet. */
+  #watch(context: ReturnType<typeof contextOf>, events: readonly ChatEvent[]): readonly ChatEvent[] {
+    const watcher = (this.#value as Value).events?.(context);
+    if (watcher === undefined) return events;
+    return [...events.flatMap((event) => watcher.push(event)), ...watcher.end()];
+  }
+
+  #context(plain: PlainContext, call: number) {
+    return contextOf(plain, { call, ask: this.#ask, looked: this.#looked });
+  }
+
+  #outcome({ context, ...outcome }: Outcome): Outcome {
+    return { ...outcome, context: this.#context(context as unknown as PlainContext, 0) };
+  }
+
+  #candidates({ fresh, candidates }: RankArgument): readonly Candidate[] {
+    for (const [number, deployment] of fresh) this.#deployments.set(number, Object.freeze(deployment));
+    return candidates.map(({ deployment, live }) => ({
+      deployment: this.#deployments.get(deployment) as Deployment,
+      live,
+    }));
+  }
+
+  #defined(): PluginDefinition {
+    if (this.#definition === undefined) throw new RutterError('ERR_PLUGIN_INVALID', 'It has not been loaded.');
+    return this.#definition;
+  }
+}
+
+/** What of a plugin there is to ask. */
+function partsOf(value: Value): readonly string[] {
+  const names: string[] = [];
+  for (const name in value) if ((value as unknown as Record<string, unknown>)[name] !== undefined) names.push(name);
+  return names;
+}
+
+/** A ranking as places in the list of candidates: numbers are all that leaves. */
+function placesOf(ranking: Ranking, candidates: readonly Candidate[]): unknown {
+  const place = (one: Candidate) => candidates.indexOf(one);
+  return ranking?.map((one) => (Array.isArray(one) ? one.map(place) : place(one as Candidate)));
+}
