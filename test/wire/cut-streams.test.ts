@@ -44,6 +44,8 @@ const truth: Truth = {
 
 /** A cut is made on the first try of a model named `MANNER-BYTES`; any other is answered whole. */
 const cutName = /^(reset|end)-(\d+)$/;
+/** Vertex AI tells by the name whose model it is. */
+const claude = 'claude-';
 
 const dataOf = (text: string): Fields => {
   const [event] = readEvents(text);
@@ -112,6 +114,8 @@ interface Side {
   readonly model: string;
   readonly pieces: readonly Piece[];
   readonly contentType: string;
+  /** The codec is one of the others': then each fifth byte will do, and all near the ends of events. */
+  readonly isShared?: true;
 }
 
 const sse = 'text/event-stream';
@@ -119,11 +123,30 @@ const frames = 'application/vnd.amazon.eventstream';
 const lines = 'application/x-ndjson';
 /** Bytes of the mark that ends an event, which may be missing where the stream ends in order. */
 const endMarks: Readonly<Record<string, number>> = { [sse]: 2, [lines]: 1 };
+const openAiPieces = [...openAiEvents(truth, 'm', true)].map(openAiPiece);
+const shared = (prefix: string, model: string, pieces: readonly Piece[]): Side => ({
+  prefix,
+  model,
+  pieces,
+  contentType: sse,
+  isShared: true,
+});
+const sharing: Readonly<Record<string, Side>> = {
+  'Gemini at Vertex AI': shared('vg', 'vertex_ai/', geminiPieces()),
+  'Claude at Vertex AI': shared(
+    'vc',
+    `vertex_ai/${claude}`,
+    [...anthropicEvents(truth, { model: 'm' })].map(anthropicPiece),
+  ),
+  vLLM: shared('vl', 'hosted_vllm/', openAiPieces),
+  'Together AI': shared('to', 'together_ai/', openAiPieces),
+  xAI: shared('xa', 'xai/', openAiPieces),
+};
 const sides: Readonly<Record<string, Side>> = {
   OpenAI: {
     prefix: 'oa',
     model: 'openai/',
-    pieces: [...openAiEvents(truth, 'm', true)].map(openAiPiece),
+    pieces: openAiPieces,
     contentType: sse,
   },
   Anthropic: {
@@ -158,6 +181,7 @@ const sides: Readonly<Record<string, Side>> = {
     pieces: [...anthropicEvents(truth, { model: 'm' })].map(invokePiece),
     contentType: frames,
   },
+  ...sharing,
 };
 
 /** The events that have come whole. At a proper end one that closes the reply may lack the mark after it. */
@@ -181,7 +205,8 @@ const tries = new Map(Object.values(sides).map(({ prefix }) => [prefix, new Map<
 const cutting =
   ({ prefix, pieces, contentType }: Side): VendorHandler =>
   async ({ request, response, socket }) => {
-    const model = String(request.json?.model ?? /\/models?\/([^/:]+)/.exec(request.path)?.[1]);
+    const named = String(request.json?.model ?? /\/models?\/([^/:]+)/.exec(request.path)?.[1]);
+    const model = named.startsWith(claude) ? named.slice(claude.length) : named;
     const [, manner, bytes] = cutName.exec(model) ?? [];
     const all = Buffer.concat(pieces.map((piece) => piece.bytes));
     const count = (tries.get(prefix)?.get(model) ?? 0) + 1;
@@ -207,6 +232,7 @@ beforeAll(async () => {
         model: model + name,
         api_base: base,
         api_key: 'sk-vendor',
+        ...(model.startsWith('vertex_ai/') && { vertex_project: 'p', vertex_location: 'global' }),
         ...params,
       },
     });
@@ -273,14 +299,14 @@ async function each<T>(items: readonly T[], run: (item: T) => Promise<void>): Pr
 }
 
 describe.each(Object.entries(sides))('a stream of %s', (_name, side) => {
-  const { prefix, pieces } = side;
+  const { prefix, pieces, isShared = false } = side;
   const everyByte = Array.from({ length: sizeOf(pieces) }, (_, bytes) => bytes);
   const borders = [...pieces.map((_, index) => sizeOf(pieces.slice(0, index))), everyByte.length];
   // What is lost is the same in both manners; how it ends differs at the borders of events.
   const nearBorders = everyByte.filter((bytes) => bytes % 5 === 0 || borders.some((at) => Math.abs(at - bytes) < 5));
 
   it.each([
-    { manner: 'reset' as const, how: 'loses its connection', offsets: everyByte },
+    { manner: 'reset' as const, how: 'loses its connection', offsets: isShared ? nearBorders : everyByte },
     { manner: 'end' as const, how: 'is ended', offsets: nearBorders },
   ])(
     'is mended, or ends in one error, after whichever byte it $how',
