@@ -121,7 +121,7 @@ export class RequestPath {
       providers: providersByPrefix(instances),
       live: parts.services.live,
       book: parts.book,
-      environment: parts.services.environment,
+      environment: { ...parts.services.environment, ...parts.configuration.variables },
     });
     this.hooks = createHooks(ofKind(instances, 'extension') as unknown as PluginInstance<'extension'>[]);
     this.cooldowns = new Cooldowns(parts.configuration.router, parts.services.now, (notice) =>

@@ -57,7 +57,11 @@ const ownSettings = {
 const gateway = await startGateway({
   env: { EU_KEY: 'sk-of-the-credential', LITELLM_ENVIRONMENT: 'staging' },
   config: {
-    environment_variables: { OPENAI_API_KEY: 'sk-of-the-file' },
+    environment_variables: {
+      OPENAI_API_KEY: 'sk-of-the-file',
+      GROQ_API_KEY: 'gsk-of-the-file',
+      GROQ_API_BASE: `${v.plain.url}/v1`,
+    },
     credential_list: [
       {
         credential_name: 'eu',
@@ -74,6 +78,7 @@ const gateway = await startGateway({
       { model_name: 'unnamed', litellm_params: { model: 'openai/a', litellm_credential_name: 'us' } },
       openAiDeployment('defaulted', v.defaulted),
       openAiDeployment('plain', v.plain, { temperature: 0.9, metadata: { b: 2 } }),
+      { model_name: 'placed-by-variable', litellm_params: { model: 'groq/a' } },
       { model_name: 'by-variable', litellm_params: { model: 'openai/a', api_base: `${v.plain.url}/v1` } },
       brought('any-key', { configurable_clientside_auth_params: ['api_key', 'organization'] }),
       brought('any-base', {
@@ -147,6 +152,11 @@ it('tells of such settings that have no effect', () => {
 it('finds keys among the variables that the file sets', async () => {
   expect((await ask(gateway, 'by-variable')).said).toBe('plain');
   expect(last(v.plain).headers.authorization).toBe('Bearer sk-of-the-file');
+});
+
+it('finds addresses among them too, where a provider has a variable for one', async () => {
+  expect((await ask(gateway, 'placed-by-variable')).said).toBe('plain');
+  expect(last(v.plain).headers.authorization).toBe('Bearer gsk-of-the-file');
 });
 
 it('calls with the key and organisation that a caller may bring along', async () => {
