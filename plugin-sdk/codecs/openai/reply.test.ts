@@ -209,6 +209,16 @@ describe('usage', () => {
       { input: 10, output: 0, cachedInput: 3, cacheWrite: 2, cacheWriteLong: 5 },
     ],
     [
+      'a cost that the vendor tells',
+      { prompt_tokens: 5, completion_tokens: 3, cost: 0.000_14 },
+      { input: 5, output: 3, reportedCostUsd: 0.000_14 },
+    ],
+    [
+      'a cost that is no number',
+      { prompt_tokens: 5, completion_tokens: 3, cost: { total_cost: 1 } },
+      { input: 5, output: 3 },
+    ],
+    [
       'nonsense',
       { prompt_tokens: -1, completion_tokens: 'x', prompt_tokens_details: { cached_tokens: 9 } },
       { input: 0, output: 0 },

@@ -4,7 +4,7 @@
  * buckets whose sum is the whole, whatever a vendor reports.
  */
 import type { Usage } from '../../contract/chat.ts';
-import { defined, isFilled, isObject, type JsonObject } from '../values.ts';
+import { defined, isFilled, isNumber, isObject, type JsonObject } from '../values.ts';
 
 const count = (value: unknown): number => (typeof value === 'number' && value > 0 ? Math.floor(value) : 0);
 const object = (value: unknown): JsonObject => (isObject(value) ? value : {});
@@ -45,6 +45,7 @@ export function readUsage(found: unknown, serviceTier?: unknown): Usage | undefi
     audioOutput: some(audioOutput),
     imageOutput: some(imageOutput),
     ...readSearches(found),
+    reportedCostUsd: isNumber(found.cost) ? found.cost : undefined,
     serviceTier: isFilled(serviceTier) ? serviceTier : isFilled(found.service_tier) ? found.service_tier : undefined,
   });
 }
@@ -142,6 +143,7 @@ export function writeUsage(usage: Usage): JsonObject {
       ...(imageOutput > 0 && { image_tokens: imageOutput }),
     },
     ...((hasWrites || cached > 0) && { cache_creation_input_tokens: written, cache_read_input_tokens: cached }),
+    ...(usage.reportedCostUsd !== undefined && { cost: usage.reportedCostUsd }),
     ...(usage.searches && { server_tool_use: { web_search_requests: usage.searches } }),
   };
 }
