@@ -91,7 +91,7 @@ const notOffered = ({ id, provider }: Deployment, operation: string) =>
 
 /** How a schema is kept to where the caller's bytes pass; `none` where they cannot. */
 function passingRung(call: ModelCall, to: Addressed, codec: ChatCodec): Rung | undefined | 'none' {
-  if (codec.dialect !== call.dialect) return 'none';
+  if (codec.dialect !== call.dialect || codec.passes?.(to.deployment) === false) return 'none';
   const rule = inlineRule(codec, to.deployment);
   if (rule && hasParts(call.chat(), rule)) return 'none';
   if (!call.read.asksForJson) return undefined;

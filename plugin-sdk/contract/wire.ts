@@ -185,6 +185,8 @@ export interface ChatCodec {
   readonly framing: Framing;
   /** The dialect whose bytes this vendor takes unchanged. */
   readonly dialect?: string;
+  /** Whether this deployment takes those bytes, where one provider has models of several dialects; all do when absent. */
+  passes?(deployment: Deployment): boolean;
   /** Throws ERR_REQUEST_UNSUPPORTED_PARAMETER with `param` for what the vendor cannot do. */
   request(input: ChatRequest & { readonly deployment: Deployment }): UpstreamRequest;
   reply(body: never, context: CodecContext): ChatReply;

@@ -5,6 +5,7 @@
  */
 import type { Auth, Deployment, FirstAuth, HeaderAuth, OAuth2Auth } from '@rutter/plugin-sdk';
 import { isAzureResource } from './address.ts';
+import { isClaude } from './claude.ts';
 
 const publicAuthority = 'https://login.microsoftonline.com';
 const usualScope = 'https://cognitiveservices.azure.com/.default';
@@ -79,10 +80,12 @@ export function azureAuth(deployment: Deployment): Auth {
 
 const first = (...of: FirstAuth['of']): FirstAuth => ({ scheme: 'first', of });
 
-function keyOf({ provider, apiBase = '' }: Deployment): HeaderAuth {
+function keyOf(deployment: Deployment): HeaderAuth {
+  const { provider, apiBase = '' } = deployment;
   if (provider !== 'azure_ai')
     return { scheme: 'header', header: 'api-key', variable: ['AZURE_API_KEY', 'AZURE_OPENAI_API_KEY'] };
   const variable = 'AZURE_AI_API_KEY';
+  if (isClaude(deployment)) return { scheme: 'header', header: 'x-api-key', variable };
   return isAzureResource(apiBase)
     ? { scheme: 'header', header: 'api-key', variable }
     : { scheme: 'header', header: 'authorization', prefix: 'Bearer ', variable };

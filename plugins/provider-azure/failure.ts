@@ -1,9 +1,12 @@
 /** Azure's errors: OpenAI's envelope, with what the content filter found beside it. */
 import { type FailureReader, RutterError } from '@rutter/plugin-sdk';
-import { openAiFailure } from '@rutter/plugin-sdk/codecs';
+import { anthropicFailure, isObject, openAiFailure, parseJson } from '@rutter/plugin-sdk/codecs';
 
 /** A refusal of the filter tells which category it was; that is what a caller needs to mend the prompt. */
 export const azureFailure: FailureReader = (status, body, headers) => {
+  const found = parseJson(body);
+  // Of Foundry's Claude.
+  if (isObject(found) && found.type === 'error') return anthropicFailure(status, body, headers);
   const read = openAiFailure(status, body, headers);
   if (!RutterError.is(read) || read.code !== 'ERR_PROVIDER_CONTENT_POLICY') return read;
   const innererror = innerError(body);

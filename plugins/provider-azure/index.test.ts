@@ -73,6 +73,38 @@ describe('an address of Foundry', () => {
   });
 });
 
+describe('Claude in Foundry', () => {
+  const foundry = 'https://res.services.ai.azure.com';
+  const claude = (change: Partial<Deployment>) =>
+    at(foundry, { provider: 'azure_ai', model: 'claude-sonnet-4-5', ...change });
+  const request = { model: 'm', messages: [{ role: 'user' as const, content: 'Hello.' }], stream: false, extra: {} };
+
+  it.each<[Partial<Deployment>, string]>([
+    [{}, '/anthropic/v1/messages'],
+    [{ apiBase: `${foundry}/anthropic/` }, '/v1/messages'],
+    [{ apiBase: `${foundry}/anthropic/v1` }, '/messages'],
+    [{ apiBase: `${foundry}/anthropic/v1/messages` }, ''],
+    [{ model: 'mine', apiBase: `${foundry}/anthropic` }, '/v1/messages'],
+    [{ model: 'mine', info: { base_model: 'azure_ai/claude-opus-4-1' } }, '/anthropic/v1/messages'],
+  ])('with %o is asked at %s by the name of its deployment', (change, path) => {
+    const deployment = claude(change);
+    const written = provider.chat!.request({ ...request, deployment });
+    expect(written).toMatchObject({ path, body: { model: deployment.model, max_tokens: 4096 } });
+    expect(provider.chat!.passes!(deployment)).toBe(false);
+  });
+
+  it('is none where another model stands there, or at Azure OpenAI', () => {
+    for (const change of [{ model: 'DeepSeek-R1' }, { provider: 'azure' }])
+      expect(provider.chat!.passes!(claude(change))).toBe(true);
+  });
+
+  it('takes what its version takes, whatever the deployment is called', () => {
+    const both = { ...request, temperature: 0.1, topP: 0.9 };
+    const deployment = claude({ model: 'mine', info: { base_model: 'azure_ai/claude-opus-4-1' } });
+    expect(() => provider.chat!.request({ ...both, deployment })).toThrow(/top_p/);
+  });
+});
+
 describe('a credential', () => {
   const auth = (params: Record<string, unknown>) => {
     if (typeof provider.auth !== 'function') throw new Error('expected a function');

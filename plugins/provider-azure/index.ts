@@ -17,6 +17,7 @@ import {
   versionOf,
 } from './address.ts';
 import { azureAuth } from './auth.ts';
+import { isClaude, orClaude } from './claude.ts';
 import { azureFailure } from './failure.ts';
 
 const config = z.strictObject({
@@ -24,6 +25,11 @@ const config = z.strictObject({
     .string()
     .default('2025-02-01-preview')
     .describe('`api-version` of deployments that name none, where AZURE_API_VERSION does not say either.'),
+  defaultMaxTokens: z
+    .int()
+    .min(1)
+    .default(4096)
+    .describe('Output limit of callers of Claude who set none, where model_info.max_output_tokens does not say.'),
 });
 
 /** First versions that know `stream_options`, and `json_schema` in `response_format`. */
@@ -44,7 +50,7 @@ const variables = {
 export default definePlugin({
   kind: 'provider',
   config,
-  setup(_host, { apiVersion }) {
+  setup(_host, { apiVersion, defaultMaxTokens }) {
     const isFoundry = ({ provider }: Deployment) => provider === 'azure_ai';
     const knows = (deployment: Deployment, since: string) => {
       const version = versionOf(deployment, apiVersion);
@@ -69,11 +75,17 @@ export default definePlugin({
       origin: '',
       variables: (prefix) => (prefix === 'azure_ai' ? variables.azure_ai : variables.azure),
       auth: azureAuth,
-      chat: openAiChatCodec({
-        ...options('chat/completions'),
-        structured: (deployment) => (knows(deployment, schemaSince) ? 'native' : 'tool'),
-      }),
-      completions: openAiCompletionsCodec(options('completions')),
+      chat: orClaude(
+        openAiChatCodec({
+          ...options('chat/completions'),
+          structured: (deployment) => (knows(deployment, schemaSince) ? 'native' : 'tool'),
+        }),
+        defaultMaxTokens,
+      ),
+      completions: {
+        ...openAiCompletionsCodec(options('completions')),
+        passes: (deployment) => !isClaude(deployment),
+      },
       embeddings: openAiEmbeddingsCodec(options('embeddings')),
       failure: azureFailure,
     };

@@ -88,6 +88,20 @@ export const anthropic: Side = {
   params: (url) => ({ api_base: url, api_key: 'sk-ant-vendor' }),
 };
 
+export const foundryClaude: Side = {
+  ...base,
+  title: 'Azure AI Foundry (Claude)',
+  group: 'foundry-claude',
+  model: 'azure_ai/claude-sonnet-4-5',
+  params: (url) => ({ api_base: url, api_key: 'foundry-key-12345' }),
+  complaints: (request) => [
+    ...base.complaints(request),
+    ...(request.path === '/anthropic/v1/messages' ? [] : [`no operation at ${request.path}`]),
+    ...(request.headers['x-api-key'] === 'foundry-key-12345' ? [] : ['invalid x-api-key']),
+    ...(request.headers['anthropic-version'] === '2023-06-01' ? [] : ['anthropic-version: header is required']),
+  ],
+};
+
 export const vertexClaude: Side = {
   ...base,
   title: 'Vertex AI (Claude)',

@@ -1,5 +1,5 @@
 /** Every vendor that conversations are run against, in the order of the table. */
-import { anthropic, converse, invoke, vertexClaude } from './claude.ts';
+import { anthropic, converse, foundryClaude, invoke, vertexClaude } from './claude.ts';
 import { cohere } from './cohere.ts';
 import { gemini, vertexGemini } from './google.ts';
 import { ollamaChat, ollamaGenerate } from './ollama.ts';
@@ -11,6 +11,7 @@ export const sides: readonly Side[] = [
   openAi,
   azure,
   anthropic,
+  foundryClaude,
   converse,
   invoke,
   gemini,
