@@ -145,13 +145,13 @@ function writeResponseFormat(format: ResponseFormat): JsonObject {
 }
 
 /**
- * Copies of messages without reasoning that a vendor outside this dialect's extensions would refuse; ids of calls
- * are without the signatures in them, which make them longer than the vendor takes.
+ * Copies of messages without what a vendor outside this dialect's extensions would refuse: reasoning, and the mark
+ * of a tool that failed. Ids of calls are without the signatures in them, which make them longer than the vendor takes.
  */
-export function withoutReasoning(messages: readonly unknown[]): unknown[] {
+export function plainMessages(messages: readonly unknown[]): unknown[] {
   return messages.map((message) => {
-    if (!isObject(message) || !isThoughtful(message)) return message;
-    const { thinking_blocks: _blocks, reasoning_content: _text, ...rest } = message;
+    if (!isObject(message) || !isExtended(message)) return message;
+    const { thinking_blocks: _blocks, reasoning_content: _text, is_error: _mark, ...rest } = message;
     return hasSignedCalls(rest) ? withPlainIds(rest) : rest;
   });
 }
@@ -159,8 +159,12 @@ export function withoutReasoning(messages: readonly unknown[]): unknown[] {
 const idsOf = ({ tool_calls: calls, tool_call_id: answered }: JsonObject): unknown[] =>
   isArray(calls) ? calls.map((call) => isObject(call) && call.id) : [answered];
 
-/** Whether a message has what {@link withoutReasoning} takes out. */
-export const isThoughtful = (message: unknown): boolean => hasReasoning(message) || hasSignedCalls(message);
+/** Whether a message has what {@link plainMessages} takes out. */
+export const isExtended = (message: unknown): boolean =>
+  hasReasoning(message) || hasSignedCalls(message) || hasMark(message);
+
+/** Whether a tool's answer says that the tool failed, which only other vendors have a field for. */
+const hasMark = (message: unknown): boolean => isObject(message) && message.is_error !== undefined;
 
 /** Whether ids of calls carry another vendor's signatures. */
 const hasSignedCalls = (message: unknown): boolean =>

@@ -142,6 +142,16 @@ describe('a vendor that refuses reasoning in the history', () => {
     expect(fields.messages).toBe(history);
   });
 
+  it('gets a tool’s answer without the mark that it failed', () => {
+    const answer = { role: 'tool', tool_call_id: 'a', content: 'No such place.' };
+    const fields = { model: 'm', messages: [...messages, { ...answer, is_error: true }] };
+    const clean = { messages: [...messages, answer] };
+    expect(strict.pass!({ deployment: deployment('m'), stream: false, fields }).set).toEqual(clean);
+    const { body } = strict.request({ ...openAiChatDialect.chat!(fields), deployment: deployment('m') });
+    expect(body).toMatchObject(clean);
+    expect(JSON.stringify(body)).not.toContain('is_error');
+  });
+
   it('gets calls by their ids alone, without the signatures that another vendor put there', () => {
     const turns = (first: string, second: string) => [
       ...messages,

@@ -12,7 +12,7 @@ import type {
 } from '../../contract/wire.ts';
 import { type Drops, dropsFor, lacking, type VendorLimits } from '../drops.ts';
 import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
-import { hasReasoning, isThoughtful, toldReasoning, withoutReasoning, writeChat } from './chat-write.ts';
+import { hasReasoning, isExtended, plainMessages, toldReasoning, writeChat } from './chat-write.ts';
 import { writeCompletionRequest } from './completions.ts';
 import { type Adapted, adapt } from './models.ts';
 import { chatDialect, completionsDialect } from './names.ts';
@@ -34,7 +34,7 @@ export interface OpenAiCodecOptions {
   readonly limitName?: 'max_tokens' | 'max_completion_tokens';
   /** The messages as the vendor wants them, from wire messages that are checked for their roles alone. */
   readonly messages?: (messages: readonly JsonObject[], change: BodyChange) => readonly JsonObject[];
-  /** True where the vendor refuses `thinking_blocks`, `reasoning_content` and signed ids in the history; they are left out. */
+  /** True where the vendor refuses `thinking_blocks`, `reasoning_content`, `is_error` and signed ids in the history; they are left out. */
   readonly refusesReasoning?: (deployment: Deployment) => boolean;
   /** The one member of messages in which the vendor takes reasoning of the history, as text; whoever thought it. */
   readonly historyReasoning?: 'reasoning' | 'reasoning_content';
@@ -98,8 +98,8 @@ function changed(options: OpenAiCodecOptions, { fields, set, deployment, drops }
   if (limits) for (const name of lacking(now(), limits, { deployment, drops })) set[name] = undefined;
   if (limitName) setLimit(now(), set, limitName);
   const { messages } = now();
-  if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(isThoughtful)) {
-    set.messages = withoutReasoning(messages);
+  if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(isExtended)) {
+    set.messages = plainMessages(messages);
   }
   const { historyReasoning: name } = options;
   if (name && isArray(messages) && messages.some((message) => isMistold(message, name))) {

@@ -1,6 +1,7 @@
+/** OpenAI, and its models at Azure. */
 import { azureEvents, azureWhole } from '../azure-side.ts';
 import { includesUsage } from '../vendors.ts';
-import { base, chatFields, fault, faults, messageFields, params, sound } from './openai-shape.ts';
+import { base, chatFields, fault, faults, messageFields, noErrorFlag, params, sound } from './openai-shape.ts';
 import { bodyOf, type Fault, type Side } from './side.ts';
 
 export const openAi: Side = {
@@ -24,7 +25,7 @@ export const azure: Side = {
   params: params(),
   whole: (truth, request) => azureWhole(truth, bodyOf(request).model),
   pieces: (truth, request) => azureEvents(truth, bodyOf(request).model, includesUsage(bodyOf(request))),
-  complaints: (request) => sound(request, chatFields, `${messageFields} is_error`),
+  complaints: (request) => sound(request, chatFields, messageFields),
   faults: {
     key: azureFault(401, '401', 'Access denied due to invalid subscription key or wrong API endpoint.'),
     permission: azureFault(403, '403', 'Access denied due to Virtual Network/Firewall rules.'),
@@ -49,5 +50,5 @@ export const azure: Side = {
     },
   },
   thoughts: 'none',
-  limits: [],
+  limits: [noErrorFlag],
 };
