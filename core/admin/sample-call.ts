@@ -19,6 +19,21 @@ export async function sampleCall(
   operation: string,
   fields: Readonly<Record<string, unknown>>,
 ): Promise<SampleCall> {
+  const call = await unresolvedCall(context, operation, fields, true);
+  call.facts.operation = operation;
+  const { group } = resolveCall(call);
+  const [target] = group.targets;
+  if (!target) throw new RutterError('ERR_ROUTE_NO_DEPLOYMENT', `Model group ${group.name} has no deployment.`);
+  return { call, target };
+}
+
+/** A call that no deployment is chosen for; what the operator asks of callers holds for it where it is `ruled`. */
+export async function unresolvedCall(
+  context: RequestContext,
+  operation: string,
+  fields: Readonly<Record<string, unknown>>,
+  ruled: boolean,
+): Promise<ModelCall> {
   const path = Facts.pathOf(context);
   if (!path || !(context instanceof Facts))
     throw new RutterError('ERR_KERNEL_INTERNAL', 'The request is not one of ours.');
@@ -30,13 +45,10 @@ export async function sampleCall(
     );
   const body = await readJsonBody(Buffer.from(JSON.stringify(fields)));
   const read = dialect.read({ fields: body.fields, params: {}, headers: {} });
-  const ruled = applyRules(path.configuration.kernel.callers, { read, fields: body.fields, facts: context });
-  const call = new ModelCall({ facts: context, path, dialect, body, ...ruled });
-  context.operation = operation;
-  const { group } = resolveCall(call);
-  const [target] = group.targets;
-  if (!target) throw new RutterError('ERR_ROUTE_NO_DEPLOYMENT', `Model group ${group.name} has no deployment.`);
-  return { call, target };
+  const rest = ruled
+    ? applyRules(path.configuration.kernel.callers, { read, fields: body.fields, facts: context })
+    : { read };
+  return new ModelCall({ facts: context, path, dialect, body, ...rest });
 }
 
 /** The object that a route was sent; throws ERR_REQUEST_INVALID for anything else. */

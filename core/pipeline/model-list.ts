@@ -1,5 +1,6 @@
 /** The `models` service: what a caller may ask for, and what it costs. */
 import type { Models, RequestContext } from '@rutter/plugin-sdk';
+import { supportedParameters } from '../admin/supported-parameters.ts';
 import { Bill } from '../pricing/bill.ts';
 import { Facts } from './facts.ts';
 import type { ModelTable } from './models.ts';
@@ -29,5 +30,11 @@ export const modelList: Models = {
     const bill = new Bill();
     bill.add(usage, target.pricing.tariff, { adjustment: target.adjustment });
     return bill.cost;
+  },
+
+  async parameters(context, deployment) {
+    const target = tableOf(context)?.behind(deployment)[0];
+    if (!target || !isAllowed(context, target.deployment.group, deployment)) return undefined;
+    return supportedParameters(context, target);
   },
 };

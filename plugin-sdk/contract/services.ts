@@ -149,6 +149,8 @@ export interface Models {
   deployments(context: RequestContext, name: string): readonly PricedDeployment[];
   /** What a usage would cost at a deployment, by its id, with discount and margin; undefined when a price is unknown. */
   cost(context: RequestContext, deployment: string, usage: Usage): Cost | undefined;
+  /** OpenAI's parameters that a deployment, by its id, takes; undefined where it does neither chats nor embeddings, or is not the caller's. */
+  parameters(context: RequestContext, deployment: string): Promise<readonly string[] | undefined>;
 }
 
 /** Services by name; a plugin package may add its own by declaration merging. */

@@ -25,7 +25,13 @@ function withoutQuery(address: string | undefined): string | undefined {
   return address?.replace(/[?#].*$/s, '').replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1');
 }
 
-function rowOf(name: string, { deployment, prices, priceSource }: PricedDeployment, isAdmin: boolean): ModelRow {
+interface Shown {
+  readonly name: string;
+  readonly one: PricedDeployment;
+  readonly parameters: readonly string[] | undefined;
+}
+
+function rowOf({ name, one: { deployment, prices, priceSource }, parameters }: Shown, isAdmin: boolean): ModelRow {
   const { id, provider, model, params, info, apiBase, apiVersion, rpm, tpm, weight, order, tags } = deployment;
   return {
     model_name: name,
@@ -47,6 +53,7 @@ function rowOf(name: string, { deployment, prices, priceSource }: PricedDeployme
       ...info,
       ...asNumbers(prices),
       price_source: priceSource,
+      supported_openai_params: parameters,
       id,
       db_model: false,
     }),
@@ -60,7 +67,8 @@ const sum = (values: readonly number[]) =>
   values.length === 0 ? undefined : values.reduce((total, value) => total + value, 0);
 
 /** The largest limits, the highest prices, the sum of the rates, and what any deployment can do. */
-function groupOf(name: string, deployments: readonly PricedDeployment[]): ModelRow {
+function groupOf(name: string, shown: readonly Shown[]): ModelRow {
+  const deployments = shown.map(({ one }) => one);
   const rows = deployments.map(({ deployment, prices }) => ({ ...deployment.info, ...asNumbers(prices) }) as ModelRow);
   const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const merged: Record<string, unknown> = {};
@@ -75,6 +83,7 @@ function groupOf(name: string, deployments: readonly PricedDeployment[]): ModelR
     ...merged,
     tpm: sum(deployments.flatMap(({ deployment: { tpm } }) => tpm ?? [])),
     rpm: sum(deployments.flatMap(({ deployment: { rpm } }) => rpm ?? [])),
+    supported_openai_params: [...new Set(shown.flatMap(({ parameters }) => parameters ?? []))],
   });
 }
 
@@ -87,22 +96,30 @@ export function infoRoutes(models: Models): readonly HandlerRoute[] {
     permission: 'model.read',
     handler,
   });
-  const rows: HandlerRoute['handler'] = ({ context, query }) => {
-    const wanted = query.litellm_model_id;
-    const data = names(context).flatMap((name) =>
+  const shown = (context: RequestContext, name: string) =>
+    Promise.all(
       models
         .deployments(context, name)
-        .filter(({ deployment }) => wanted === undefined || deployment.id === wanted)
-        .map((one) => rowOf(name, one, context.principal.kind !== 'key')),
+        .map(async (one) => ({ name, one, parameters: await models.parameters(context, one.deployment.id) })),
     );
+  const rows: HandlerRoute['handler'] = async ({ context, query }) => {
+    const wanted = query.litellm_model_id;
+    const data: ModelRow[] = [];
+    // One name after the other: the first look at many models must not hold up the requests beside it.
+    for (const name of names(context))
+      for (const one of await shown(context, name))
+        if (wanted === undefined || one.one.deployment.id === wanted)
+          data.push(rowOf(one, context.principal.kind !== 'key'));
     if (wanted !== undefined && data.length === 0) throw unknown('deployment', wanted);
     return { body: { data } };
   };
-  const groups: HandlerRoute['handler'] = ({ context, query }) => {
+  const groups: HandlerRoute['handler'] = async ({ context, query }) => {
     const wanted = query.model_group;
     const found = names(context).filter((name) => wanted === undefined || name === wanted);
     if (wanted !== undefined && found.length === 0) throw unknown('model group', wanted);
-    return { body: { data: found.map((name) => groupOf(name, models.deployments(context, name))) } };
+    const data: ModelRow[] = [];
+    for (const name of found) data.push(groupOf(name, await shown(context, name)));
+    return { body: { data } };
   };
   return [...['/model/info', '/v1/model/info'].map((path) => route(path, rows)), route('/model_group/info', groups)];
 }

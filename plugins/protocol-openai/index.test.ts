@@ -14,6 +14,7 @@ const models: Models = {
     ];
   },
   deployments: () => [],
+  parameters: async () => undefined,
   cost: () => undefined,
 };
 const host = fakeHost({ services: { models }, startMs: 1_700_000_000_000 });

@@ -56,6 +56,54 @@ describe('a reply from a cache', () => {
   });
 });
 
+describe('supported_openai_params', async () => {
+  const params = (model: string, more: object = {}) => ({
+    model_name: model.split('/')[0],
+    litellm_params: { model, api_key: 'k', api_base: vendor.url, ...more },
+    model_info: { id: `${model.split('/')[0]}-1` },
+  });
+  const other = await startGateway({
+    config: {
+      model_list: [
+        params('anthropic/claude-sonnet-4-5'),
+        params('gemini/gemini-2.5-flash'),
+        params('openai/gpt-4o'),
+        params('deepseek/deepseek-chat', { drop_params: true }),
+        { ...params('cohere/embed-v4.0'), model_info: { mode: 'embedding' } },
+      ],
+      // What callers must send says nothing of what a vendor takes.
+      general_settings: { enforce_user_param: true },
+    },
+  });
+  const of = async (path: string, name: string) => {
+    const { data } = (await (await fetch(other.url + path)).json()) as { data: Record<string, unknown>[] };
+    const row = data.find(({ model_name, model_group }) => (model_name ?? model_group) === name);
+    return ((row?.model_info ?? row) as { supported_openai_params: string[] }).supported_openai_params;
+  };
+
+  it.each(['/model/info', '/model_group/info'])('are what each codec takes, at %s', async (path) => {
+    const claude = await of(path, 'anthropic');
+    expect(claude).toEqual(expect.arrayContaining(['temperature', 'stop', 'tools', 'response_format', 'max_tokens']));
+    for (const none of ['n', 'seed', 'logit_bias', 'presence_penalty']) expect(claude).not.toContain(none);
+    expect(await of(path, 'gemini')).toEqual(expect.arrayContaining(['n', 'seed', 'presence_penalty']));
+    expect(await of(path, 'openai')).toEqual(
+      expect.arrayContaining(['n', 'seed', 'logit_bias', 'parallel_tool_calls']),
+    );
+    // What would be dropped is not taken.
+    expect(await of(path, 'deepseek')).not.toContain('logit_bias');
+    expect(await of(path, 'cohere')).toContain('dimensions');
+    expect(vendor.requests.filter(({ path: called }) => !called.startsWith('/v1/chat'))).toEqual([]);
+  });
+
+  it('leave out what a request with it would be refused for', async () => {
+    const claude = await of('/model/info', 'anthropic');
+    const refused = async (fields: object) =>
+      (await ask(other, 'anthropic', { body: { user: 'somebody', ...fields } })).error?.param;
+    expect(await refused({ seed: 1 })).toBe('seed');
+    expect(claude).not.toContain('seed');
+  });
+});
+
 describe('a key with few models', () => {
   const names = async (path: string, headers = {}) => {
     const reply = (await (await fetch(gateway.url + path, { headers })).json()) as {
