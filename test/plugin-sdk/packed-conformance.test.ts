@@ -46,7 +46,12 @@ const shared =
     runSuite(kind, { subject, options }, async () => {});
 
 const masterKey = 'sk-master-of-the-suite';
-const noModels: Models = { list: () => [], deployments: () => [], cost: () => undefined, parameters: async () => undefined };
+const noModels: Models = {
+  list: () => [],
+  deployments: () => [],
+  cost: () => undefined,
+  parameters: async () => undefined,
+};
 const lengths: Embedder = {
   dimensions: 2,
   version: 'lengths-2',
