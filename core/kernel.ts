@@ -128,8 +128,8 @@ export class Kernel {
     });
     this.keeper = new GenerationKeeper<Compiled>({
       root,
-      readConfiguration: async (known) => {
-        const read = await options.readConfiguration(known);
+      readConfiguration: async (known, text) => {
+        const read = await options.readConfiguration(known, text);
         if ('configuration' in read && !this.keeper.current) await this.#beforeTheFirst(read.configuration);
         return read;
       },

@@ -25,6 +25,13 @@ const rootBlock: KeyBlock = {
       'plugins',
       'Plugins beside, or in place of, those that the rest calls for. The order is that of the hooks.',
     ),
+    plugin_trust: honoured(
+      'block',
+      'Which plugins that are not shipped may run, and which of them inside the gateway.',
+      {
+        block: 'plugin_trust',
+      },
+    ),
     derive: honoured('boolean', 'Whether the rest of the file calls for plugins.', { default: 'true' }),
     model_list: honoured('blocks', 'The models.', { block: 'deployment' }),
     router_settings: honoured('block', 'How deployments are chosen.', { block: 'router_settings' }),
@@ -94,6 +101,31 @@ const grantsBlock: KeyBlock = {
   },
 };
 
+const pluginTrustBlock: KeyBlock = {
+  doc: 'Which plugins that are not shipped may run, and which of them inside the gateway. Shipped ones always may.',
+  open: false,
+  keys: {
+    trusted: honoured('blocks', 'Keys and names that are trusted.', { block: 'trusted_plugins' }),
+    signatures: honoured('text', 'Whether a plugin must be signed by a key under `trusted`.', {
+      default: 'optional',
+      choices: ['optional', 'required'],
+    }),
+    allow: honoured('texts', 'Plugins that may run, each `name` or `name@^1.2`.', { default: 'all' }),
+    needs: honoured('texts', 'Abilities that they may ask for, such as `fetch`.', { default: 'all' }),
+  },
+};
+
+const trustedPluginsBlock: KeyBlock = {
+  doc: 'One key or one name that is trusted.',
+  open: false,
+  keys: {
+    key: honoured('text', 'Public key, `ed25519:…`, as `rutter-plugin keygen` tells it.'),
+    plugins: honoured('texts', 'What the key may sign, each `name` or `name@^1.2`.', { default: 'all' }),
+    plugin: honoured('text', 'A plugin that is trusted unsigned, `name` or `name@^1.2`.'),
+    needs: honoured('texts', 'Abilities that these plugins may ask for.', { default: 'those of the whole list' }),
+  },
+};
+
 /** Descriptions by name; `root` is the file. */
 export const blocks = {
   root: rootBlock,
@@ -109,6 +141,8 @@ export const blocks = {
   litellm_settings: litellmBlock,
   cache_params: cacheBlock,
   general_settings: generalBlock,
+  plugin_trust: pluginTrustBlock,
+  trusted_plugins: trustedPluginsBlock,
 } as const satisfies Readonly<Record<string, KeyBlock>>;
 
 type BlockName = keyof typeof blocks;

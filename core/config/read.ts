@@ -14,6 +14,7 @@ import { kernelSettings } from './kernel-settings.ts';
 import { readLayers, readTextFile } from './layers.ts';
 import { checkModelNames } from './model-names.ts';
 import { readPlugins } from './plugin-entries.ts';
+import { readTrust } from './plugin-trust.ts';
 import { costSettings } from './prices.ts';
 import { prefixesOf } from './provider-name.ts';
 import { Report } from './report.ts';
@@ -122,6 +123,7 @@ function build(
   refuseLostAuthentication(general, report);
   return {
     plugins,
+    trust: readTrust(values.get('plugin_trust') as ReadBlock | undefined, reader, report),
     derive: (values.get('derive') as boolean | undefined) ?? true,
     deployments,
     router,

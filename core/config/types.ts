@@ -53,6 +53,23 @@ export interface PluginEntry {
   readonly place: Place;
 }
 
+/** One key, or one name, that is trusted. */
+export interface TrustedPlugins {
+  /** Undefined for plugins trusted by name. */
+  readonly key: { readonly id: string; readonly publicKey: string } | undefined;
+  /** Each `name` or `name@range`; all when undefined. */
+  readonly plugins: readonly string[] | undefined;
+  readonly needs: readonly string[] | undefined;
+}
+
+/** Which plugins that are not shipped may run. */
+export interface TrustSettings {
+  readonly trusted: readonly TrustedPlugins[];
+  readonly needsSignature: boolean;
+  readonly allow: readonly string[] | undefined;
+  readonly needs: readonly string[] | undefined;
+}
+
 /** One callable model. `apiKey` and other secrets never leave the kernel. */
 export interface DeploymentSettings {
   /** `model_info.id`, else a stable hash of its parameters. */
@@ -226,6 +243,7 @@ export interface Configuration {
   /** SHA-256 of all that took part. */
   readonly digest: string;
   readonly plugins: readonly PluginEntry[];
+  readonly trust: TrustSettings;
   /** False when `derive: false` switches composition by claims off. */
   readonly derive: boolean;
   readonly deployments: readonly DeploymentSettings[];

@@ -6,6 +6,7 @@ import { type Discovery, discover } from '../plugins/discovery.ts';
 import { type Distribution, readShipped } from '../plugins/distribution.ts';
 import type { PackCache } from '../plugins/pack-cache.ts';
 import type { Composition } from '../plugins/plan.ts';
+import { SignerMemory } from '../plugins/signer-memory.ts';
 import type { PluginPackage } from '../plugins/types.ts';
 
 export interface KnownNames {
@@ -118,8 +119,17 @@ export class CompositionReader {
 
   async #discover(configuration: Configuration, shipped: readonly PluginPackage[]): Promise<Discovery> {
     const pluginFolder = this.#pluginFolder(configuration);
-    const { plugins: entries, settings } = configuration;
-    const discovery = await discover({ shipped, entries, settings, pluginFolder, cache: this.#options.cache });
+    const { plugins: entries, settings, trust } = configuration;
+    const memory = new SignerMemory(join(this.#options.dataFolder, 'plugin-signers.json'));
+    const discovery = await discover({
+      shipped,
+      entries,
+      settings,
+      pluginFolder,
+      trust,
+      memory,
+      cache: this.#options.cache,
+    });
     this.#files = configuration.files;
     this.#refusedFiles = [];
     this.#folders = [...new Set([pluginFolder, ...discovery.folders])];

@@ -5,6 +5,7 @@
 import { didYouMean } from '@rutter/plugin-sdk/pack';
 import type { Diagnostic, PluginEntry } from '../config/types.ts';
 import { derive, mergeConfig, noConfig } from './claims.ts';
+import { saysTrust } from './discovery.ts';
 import { type ComposeOptions, type Composition, noGrants, type PlannedInstance, Problems, pathBelow } from './plan.ts';
 import { routingGroups } from './routing-groups.ts';
 import { connect, servicesOf, setupOrder } from './service-order.ts';
@@ -48,7 +49,7 @@ function plan(options: ComposeOptions, problems: Problems): readonly PlannedInst
 
 function fromEntry(
   entry: PluginEntry,
-  { byUse, packages, defaultsFile }: ComposeOptions,
+  { byUse, packages, defaultsFile, configuration }: ComposeOptions,
   problems: Problems,
 ): PlannedInstance | undefined {
   const found = byUse.get(entry.use);
@@ -71,7 +72,7 @@ function fromEntry(
     reason: isDefault ? `default ${services.length > 0 ? services.join(' and ') : found.manifest.kind}` : entry.reason,
     place: entry.place,
     origin: isDefault ? 'default' : 'entry',
-    isTrusted: entry.trust,
+    isTrusted: entry.trust || (found.isVouched === true && !saysTrust(entry, configuration.settings)),
     grants: entry.grants,
   };
 }

@@ -8,12 +8,13 @@
  */
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
-import { RutterError } from '@rutter/plugin-sdk';
-import { describeFolder } from '@rutter/plugin-sdk/pack';
-import type { Diagnostic, Place, PluginEntry } from '../config/types.ts';
-import { readPacked } from './distribution.ts';
+import { type Manifest, RutterError } from '@rutter/plugin-sdk';
+import { describeFolder, type PackedFiles, packedNames, readPackedFiles } from '@rutter/plugin-sdk/pack';
+import type { Diagnostic, Place, PluginEntry, TrustSettings } from '../config/types.ts';
 import type { PackCache } from './pack-cache.ts';
+import type { SignerMemory } from './signer-memory.ts';
 import { statOrNothing } from './source-files.ts';
+import { judge, judgeUnpacked } from './trust.ts';
 import type { PluginPackage } from './types.ts';
 
 export interface DiscoveryOptions {
@@ -24,6 +25,8 @@ export interface DiscoveryOptions {
   /** Each folder in it is a plugin; it need not exist. */
   readonly pluginFolder: string;
   readonly cache: PackCache;
+  readonly trust: TrustSettings;
+  readonly memory: SignerMemory;
 }
 
 export interface Discovery {
@@ -55,9 +58,7 @@ export async function discover(options: DiscoveryOptions): Promise<Discovery> {
   const wanted = [...namedFolders(options.entries), ...(await droppedFolders(options))];
   const found: Found[] = [];
   for (let start = 0; start < wanted.length; start += packedAtOnce)
-    found.push(
-      ...(await Promise.all(wanted.slice(start, start + packedAtOnce).map((one) => load(one, options.cache)))),
-    );
+    found.push(...(await Promise.all(wanted.slice(start, start + packedAtOnce).map((one) => load(one, options)))));
   const packages = [...options.shipped, ...found.flatMap((one) => one.package ?? [])];
   const byUse = new Map(packages.map((one) => [one.manifest.name, one]));
   for (const { wanted: one, package: loaded } of found) {
@@ -91,18 +92,18 @@ async function droppedFolders({ pluginFolder, entries, settings }: DiscoveryOpti
     const folder = join(pluginFolder, name);
     if (name.startsWith('.') || entries.some(({ use }) => use === folder)) continue;
     if (!(await statOrNothing(folder))?.isDirectory()) continue;
-    const known = [name, await nameIn(folder)];
+    const known = [name, (await describeUntrusted(folder))?.name];
     const entry = entries.find(({ use }) => known.includes(use));
     wanted.push({ folder, entry, isTrusted: entry?.trust === true && saysTrust(entry, settings) });
   }
   return wanted;
 }
 
-/** The name its description gives it. Read without following links: nobody has said yet that it is trusted. */
-async function nameIn(folder: string): Promise<string | undefined> {
+/** Its description, read without following links: nobody has said yet that it is trusted. Undefined where there is none. */
+async function describeUntrusted(folder: string): Promise<Manifest | undefined> {
   if (await isLink(join(folder, 'package.json'))) return undefined;
   return describeFolder(folder).then(
-    ({ manifest }) => manifest.name,
+    ({ manifest }) => manifest,
     () => undefined,
   );
 }
@@ -114,23 +115,17 @@ const isLink = (path: string): Promise<boolean> =>
   );
 
 /** A name is trusted by default because it means a shipped plugin; code that was merely dropped needs the word itself. */
-function saysTrust({ place }: PluginEntry, settings: Readonly<Record<string, unknown>>): boolean {
+export function saysTrust({ place }: PluginEntry, settings: Readonly<Record<string, unknown>>): boolean {
   const index = /^plugins\[(\d+)\]$/.exec(place.path)?.[1];
   const written: unknown = Array.isArray(settings.plugins) ? settings.plugins[Number(index)] : undefined;
   return typeof written === 'object' && written !== null && 'trust' in written;
 }
 
-async function load(wanted: Wanted, cache: PackCache): Promise<Found> {
-  const { folder, entry, isTrusted } = wanted;
+async function load(wanted: Wanted, options: DiscoveryOptions): Promise<Found> {
+  const { folder, entry } = wanted;
   if (entry === undefined) return { wanted, package: undefined, diagnostic: tellUnused(wanted) };
   try {
-    if (!isTrusted) {
-      const sandboxed = await readPacked(await cache.pack(folder, 'untrusted'), folder, 'untrusted');
-      return { wanted, package: sandboxed, diagnostic: undefined };
-    }
-    const packed = await readPacked(folder, folder, 'folder');
-    const found = packed ?? (await readPacked(await cache.pack(folder), folder, 'folder'));
-    return { wanted, package: found, diagnostic: undefined };
+    return { wanted, package: await readJudged({ ...wanted, entry }, options), diagnostic: undefined };
   } catch (error) {
     const { message } = RutterError.from(error, 'ERR_PLUGIN_INVALID');
     const diagnostic: Diagnostic = {
@@ -142,6 +137,40 @@ async function load(wanted: Wanted, cache: PackCache): Promise<Found> {
     };
     return { wanted, package: undefined, diagnostic };
   }
+}
+
+/** What is packed is judged by its bytes, what is not by its manifest, before anything of it runs outside of the sandbox. */
+async function readJudged(
+  { folder, entry, isTrusted }: Wanted & { readonly entry: PluginEntry },
+  { cache, trust, memory, settings }: DiscoveryOptions,
+): Promise<PluginPackage> {
+  const judging = { folder, settings: trust, memory };
+  // `trust: false` stands above what a key or a name vouches for.
+  const mayBeTrusted = entry.trust || !saysTrust(entry, settings);
+  const packed = await readPackedFiles(folder);
+  if (packed !== undefined) {
+    const judged = judge(packed, judging);
+    const origin = isTrusted || (judged.isTrusted && mayBeTrusted) ? 'folder' : 'untrusted';
+    return packageOf(packed, { from: folder, folder, origin, isVouched: judged.isTrusted });
+  }
+  const manifest = isTrusted ? (await describeFolder(folder)).manifest : await describeUntrusted(folder);
+  const judged = manifest && judgeUnpacked(manifest, judging);
+  const origin = isTrusted || (judged?.isTrusted && mayBeTrusted) ? 'folder' : 'untrusted';
+  const from = await cache.pack(folder, origin === 'folder' ? 'trusted' : 'untrusted');
+  const made = await readPackedFiles(from);
+  if (made === undefined)
+    throw new RutterError('ERR_PLUGIN_INVALID', `Found no packed plugin in ${from}; it was removed from the cache.`);
+  // What was described a moment ago may be another by now.
+  judgeUnpacked(made.manifest, judging);
+  return packageOf(made, { from, folder, origin, isVouched: judged?.isTrusted ?? false });
+}
+
+function packageOf(
+  { manifest: { digest, ...manifest }, text }: PackedFiles,
+  { from, ...rest }: { readonly from: string } & Pick<PluginPackage, 'folder' | 'origin' | 'isVouched'>,
+): PluginPackage {
+  const packed = { file: join(from, packedNames.text), map: join(from, packedNames.map), digest, text };
+  return { manifest, packed, ...rest };
 }
 
 function tellUnused({ folder }: Wanted): Diagnostic {

@@ -48,25 +48,20 @@ async function expand(root: string, pattern: string): Promise<readonly string[]>
 
 /** A folder that has been built has its manifest in `dist`; one that has not is known by its package.json alone. */
 async function readShippedFolder(folder: string): Promise<PluginPackage | undefined> {
-  const packed = await readPacked(join(folder, 'dist'), folder, 'shipped');
+  const packed = await readPackedShipped(join(folder, 'dist'), folder);
   if (packed !== undefined || !existsSync(join(folder, 'package.json'))) return packed;
   const source = await describeFolder(folder).catch(() => undefined);
   return source && { manifest: source.manifest, folder, packed: undefined, origin: 'shipped' };
 }
 
 /** The packed plugin in `from`, or undefined when there is none. `folder` is the plugin's own. */
-export async function readPacked(
-  from: string,
-  folder: string,
-  origin: PluginPackage['origin'],
-): Promise<PluginPackage | undefined> {
+export async function readPackedShipped(from: string, folder: string): Promise<PluginPackage | undefined> {
   const file = join(from, packedNames.manifest);
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { digest, ...manifest } = parsePacked(text, file);
   const packed = { file: join(from, packedNames.text), map: join(from, packedNames.map), digest };
-  if (origin === 'shipped') return { manifest, folder, packed, origin };
-  return { manifest, folder, packed: { ...packed, text: await readText(packed, manifest.name) }, origin };
+  return { manifest, folder, packed, origin: 'shipped' };
 }
 
 /** The packed text, which must be the one its manifest names. */

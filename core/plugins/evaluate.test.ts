@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packPlugin } from '@rutter/plugin-sdk/pack';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readPacked } from './distribution.ts';
+import { readPackedShipped } from './distribution.ts';
 import { Evaluator } from './evaluate.ts';
 import type { PluginPackage } from './types.ts';
 
@@ -23,7 +23,7 @@ async function packed(body: string, manifest: object = {}): Promise<PluginPackag
   await writeFile(join(folder, 'package.json'), JSON.stringify({ rutter: block }));
   await packPlugin(folder, { outDir: join(folder, 'dist') });
   Object.assign(globalThis, { evaluations: 0 });
-  return (await readPacked(join(folder, 'dist'), folder, 'shipped')) as PluginPackage;
+  return (await readPackedShipped(join(folder, 'dist'), folder)) as PluginPackage;
 }
 
 describe('Evaluator', () => {

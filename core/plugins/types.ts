@@ -42,6 +42,8 @@ export interface PluginPackage {
   readonly packed: PackedFile | undefined;
   /** `untrusted` code runs in the sandbox or not at all. */
   readonly origin: 'shipped' | 'folder' | 'untrusted';
+  /** Trusted by a key that has signed it, or by its name. */
+  readonly isVouched?: boolean;
 }
 
 /** A running copy of a plugin, shared by every generation whose key for it is the same. */

@@ -5,6 +5,7 @@ import { check, checkHelp } from './check.ts';
 import { create, createHelp } from './create.ts';
 import { dev, devHelp } from './dev.ts';
 import { pack, packHelp } from './pack.ts';
+import { keygen, keygenHelp, sign, signHelp, verify, verifyHelp } from './sign.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Command {
@@ -18,10 +19,13 @@ const commands: Readonly<Record<string, Command>> = {
   create: { summary: 'makes a folder with a small plugin that works', help: createHelp, run: create },
   check: { summary: 'says whether a plugin is sound, and what is not', help: checkHelp, run: check },
   pack: { summary: 'makes one text of a plugin, ready to be given away', help: packHelp, run: pack },
+  keygen: { summary: 'makes a key that signs plugins', help: keygenHelp, run: keygen },
+  sign: { summary: 'signs a packed plugin', help: signHelp, run: sign },
+  verify: { summary: 'says whether a packed plugin is whole and signed by a key', help: verifyHelp, run: verify },
   dev: { summary: 'runs a gateway with simulated models around a plugin', help: devHelp, run: dev },
 };
 
-const help = `Makes, checks and packs plugins for Rutter.
+const help = `Makes, checks, packs and signs plugins for Rutter.
 
 ${Object.entries(commands)
   .map(([name, { summary }]) => `  rutter-plugin ${name.padEnd(8)} ${summary}`)

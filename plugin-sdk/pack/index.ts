@@ -5,5 +5,19 @@ export type { PackProblem } from './fields.ts';
 export { kindNames, type ManifestResult, readManifest } from './manifest.ts';
 export { didYouMean, nearestOf } from './nearest.ts';
 export { describeFolder, digestOf, type PackedManifest, type PackResult, packedNames, packPlugin } from './pack.ts';
+export { type PackedFiles, packedLimits, readPackedFiles, readPackedManifest } from './packed-files.ts';
+export {
+  generateKeys,
+  isSignedBy,
+  keyIdOf,
+  type PackedBytes,
+  publicKeyOf,
+  readSignatures,
+  type Signature,
+  signatureName,
+  signatureText,
+  signPacked,
+} from './signature.ts';
 export { Trace } from './trace.ts';
 export { draftName, packUntrusted, type UntrustedDraft } from './untrusted.ts';
+export { isInRange, isRange, newestIn, readReference, readVersion } from './versions.ts';
