@@ -28,6 +28,15 @@ const vendor = await startVendor((exchange: VendorExchange) => {
   });
 });
 
+/** A stream that no usage ends. */
+const untold = await startVendor(({ response }) => {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  const chunk = (choice: object) =>
+    `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, ...choice }] })}\n\n`;
+  response.write(chunk({ delta: { role: 'assistant', content: 'some eight letters' }, finish_reason: null }));
+  response.end(`${chunk({ delta: {}, finish_reason: 'stop' })}data: [DONE]\n\n`);
+});
+
 const claude = await startVendor(
   anthropicVendor({
     usage: {
@@ -66,6 +75,12 @@ const gateway = await startGateway({
         ...plain,
         input_cost_per_token_above_128k_tokens: 3e-6,
         output_cost_per_token_above_128k_tokens: 4e-6,
+      }),
+      openAiDeployment('untold', untold, { model: 'openai/u', ...plain }),
+      deployment('long-xai', 'xai/x', { ...plain, input_cost_per_token_above_128k_tokens: 3e-6 }),
+      deployment('heard', 'openai/v', {
+        ...plain,
+        ...{ input_cost_per_audio_token: 7e-6, output_cost_per_audio_token: 11e-6, input_cost_per_image_token: 13e-6 },
       }),
       deployment('tiers', 'openai/y', {
         tiered_pricing: [
@@ -149,6 +164,13 @@ describe('the length of a prompt', () => {
     expect(row.cost_nano_usd).toBe(nanoUsd);
   });
 
+  it('decides from the threshold on at xAI', async () => {
+    const cost = async (prompt: number) =>
+      (await charged('long-xai', { usage: { prompt_tokens: prompt, completion_tokens: 0 } })).row.cost_nano_usd;
+    expect(await cost(127_999)).toBe(127_999_000);
+    expect(await cost(128_000)).toBe(3 * 128_000_000);
+  });
+
   it('counts what came from a cache', async () => {
     const details = { prompt_tokens_details: { cached_tokens: 100_000 } };
     const { row } = await charged('long', { usage: { prompt_tokens: 128_001, completion_tokens: 0, ...details } });
@@ -162,6 +184,40 @@ describe('the length of a prompt', () => {
   ])('of %i tokens chooses one tier for all of them', async (prompt, nanoUsd) => {
     const { row } = await charged('tiers', { usage: { prompt_tokens: prompt, completion_tokens: 1 } });
     expect(row.cost_nano_usd).toBe(nanoUsd);
+  });
+});
+
+describe('kinds of tokens', () => {
+  it('have prices of their own, and none is counted twice', async () => {
+    const { row } = await charged('heard', {
+      usage: {
+        prompt_tokens: 100,
+        completion_tokens: 50,
+        prompt_tokens_details: { audio_tokens: 30, image_tokens: 20, cached_tokens: 10 },
+        completion_tokens_details: { audio_tokens: 15, reasoning_tokens: 5 },
+      },
+    });
+    // Cached and reasoning tokens have no price of their own here, and cost what they are part of.
+    const prompt = 30 * 7000 + 20 * 13_000 + 50 * 1000;
+    expect(row.cost_nano_usd).toBe(prompt + 15 * 11_000 + 35 * 2000);
+  });
+
+  it('that cannot be, more cached than there were, cost no less than nothing', async () => {
+    const details = { prompt_tokens_details: { cached_tokens: 5000 } };
+    const { row } = await charged('own', { usage: { prompt_tokens: 10, completion_tokens: 0, ...details } });
+    expect(row.cost_nano_usd).toBeGreaterThanOrEqual(0);
+    expect(row.cost_nano_usd).toBeLessThanOrEqual(5_000_000);
+  });
+});
+
+describe('a vendor that tells no usage', () => {
+  it.each([
+    ['own', false],
+    ['untold', true],
+  ])('is charged by an estimate that is marked as one (%s, stream: %s)', async (model, stream) => {
+    const { row } = await charged(model, { usage: undefined }, { stream });
+    expect(row.cost_nano_usd).toBeGreaterThan(0);
+    expect(row.is_estimated).toBe(1);
   });
 });
 
