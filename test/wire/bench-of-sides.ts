@@ -28,6 +28,14 @@ export const saying =
     const complaints = side.complaints(request);
     if (complaints.length > 0)
       return sendJson(response, 400, { error: { message: complaints.join('; '), type: 'wrong' } });
+    return sayingAnyway(side, truth)(exchange);
+  };
+
+/** The same, whatever is asked. */
+export const sayingAnyway =
+  (side: Side, truth: Truth): VendorHandler =>
+  (exchange) => {
+    const { request, response } = exchange;
     const said = byAnswerTool(truth, side.asked(request));
     if (!side.isStream(request)) return sendJson(response, 200, side.whole(said, request) as object);
     return sendPieces(side, side.pieces(said, request))(exchange);
@@ -47,14 +55,20 @@ const picture: VendorHandler = ({ response }) => {
   response.end(Buffer.from(pixel, 'base64'));
 };
 
+/** The group of a side whose deployment drops what its vendor does not take. */
+export const lenient = ({ group }: Side): string => `${group}-lenient`;
+
 /** `more` are parameters of every deployment beside its own. */
 export async function startSides(more: object = {}): Promise<Bench> {
   const [pictures, ...started] = await Promise.all([startVendor(picture), ...sides.map(() => startVendor(() => {}))]);
   const vendors = new Map(sides.map((side, index) => [side, started[index]!]));
-  const model_list = [...vendors].map(([{ group, model, params }, { url }]) => ({
-    model_name: group,
-    litellm_params: { model, ...params(url), ...more },
-  }));
+  const model_list = [...vendors].flatMap(([side, { url }]) => {
+    const params = { model: side.model, ...side.params(url), ...more };
+    return [
+      { model_name: side.group, litellm_params: params },
+      { model_name: lenient(side), litellm_params: { ...params, drop_params: true } },
+    ];
+  });
   const gateway = await startGateway({
     config: { model_list, router_settings: once, general_settings: { allowed_addresses: ['127.0.0.1'] } },
   });

@@ -19,9 +19,9 @@ const tables = {
   parameters: {
     title: 'Parameters of chat',
     about:
-      'Nothing is lost in silence: a parameter that a vendor cannot honour is refused by name, or dropped where the deployment has `drop_params: true`, which the header `x-rutter-translation` then tells. Values that ask for nothing, such as `n: 1`, are never refused. `metadata` is the gateway’s own and goes to no vendor.',
+      'Nothing is lost in silence: a parameter is `passed` on as it is, or `translated` into the vendor’s own; one that the vendor cannot honour is refused by name (`400`), or dropped where the deployment has `drop_params: true`, which the header `x-rutter-translation` then tells; a hint that costs nothing to lose is left out and `told` by that header. Values that ask for nothing, such as `n: 1`, are never refused. `metadata` is the gateway’s own and goes to no vendor.',
     first: 'Parameter',
-    columns: ['OpenAI', 'Anthropic'],
+    columns: sides.map(({ title }) => title),
   },
   operations: {
     title: 'Other operations',

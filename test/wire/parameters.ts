@@ -3,10 +3,11 @@ import { isDeepStrictEqual } from 'node:util';
 import OpenAI from 'openai';
 import { expect } from 'vitest';
 import { openAiClient } from '../support/index.ts';
+import { type Bench, lenient, sayingAnyway } from './bench-of-sides.ts';
 import { type Chat, user } from './client.ts';
-import { clock, weather } from './scenarios.ts';
+import { clock, tokens, weather } from './scenarios.ts';
+import type { Side } from './sides/side.ts';
 import type { Fields } from './truth.ts';
-import type { Wire } from './vendors.ts';
 
 export interface Parameter {
   readonly name: string;
@@ -45,8 +46,7 @@ export const parameters: readonly Parameter[] = [
   { name: 'prediction', value: { type: 'content', content: 'x' } },
   { name: 'web_search_options', value: { search_context_size: 'low' } },
   { name: 'temperature', which: 'of a model that reasons', value: 0.3, beside: { reasoning_effort: 'low' } },
-  { name: 'service_tier', value: 'auto' },
-  { name: 'service_tier', which: 'of OpenAI alone', value: 'flex' },
+  { name: 'service_tier', value: 'flex' },
   { name: 'store', value: true },
   { name: 'prompt_cache_key', value: 'a-key' },
   { name: 'safety_identifier', value: 'someone' },
@@ -67,6 +67,7 @@ export const harmless: Fields = {
   logit_bias: null,
   modalities: ['text'],
   response_format: { type: 'text' },
+  service_tier: 'auto',
   functions: null,
   stop: null,
   max_tokens: null,
@@ -75,39 +76,42 @@ export const harmless: Fields = {
 export const titleOf = ({ name, which }: Parameter): string =>
   which === undefined ? `\`${name}\`` : `\`${name}\` ${which}`;
 
-export const refused = '400 that names it; dropped with `drop_params`';
+/** What becomes of a parameter, as the table says it. */
 export const outcomes = {
-  passed: 'passed on',
+  passed: 'passed',
   translated: 'translated',
-  told: 'left out, which `x-rutter-translation` tells',
+  told: 'told',
+  refused: '400',
   silent: 'left out',
 } as const;
 
-export type Vendor = 'openAi' | 'anthropic';
-const prefixes = { openAi: ['oa', 'oad'], anthropic: ['an', 'and'] } as const;
-
 interface Sent {
+  /** With what stands in headers of the vendor's own. */
   readonly body: Fields;
   readonly translation: string;
 }
 
-export async function send(wire: Wire, vendor: Vendor, prefix: string, fields: Fields): Promise<Sent> {
+/** `group` is one of the side's two. */
+export async function send(bench: Bench, side: Side, group: string, fields: Fields): Promise<Sent> {
+  const vendor = bench.vendors.get(side)!;
+  vendor.use(sayingAnyway(side, { text: '{"well":true}', finish: 'stop', tokens }));
   const chat = { messages: [user('Hello.')], ...fields } as Chat;
-  const { response } = await openAiClient(wire.gateway)
-    .chat.completions.create({ ...chat, model: `${prefix}/text` })
+  const { response } = await openAiClient(bench.gateway)
+    .chat.completions.create({ ...chat, model: group })
     .withResponse();
+  const { json, headers } = vendor.requests.at(-1)!;
+  const own = Object.entries(headers).filter(([name]) => name.startsWith('x-amzn-'));
   return {
-    body: wire[vendor].requests.at(-1)?.json ?? {},
+    body: { ...json, ...Object.fromEntries(own) },
     translation: response.headers.get('x-rutter-translation') ?? '',
   };
 }
 
 /** What becomes of one parameter, as the vendor saw it. */
-export async function outcomeOf(wire: Wire, vendor: Vendor, { name, value, beside = {} }: Parameter): Promise<string> {
-  const [plain, dropping] = prefixes[vendor];
-  const without = await send(wire, vendor, plain, beside);
+export async function outcomeOf(bench: Bench, side: Side, { name, value, beside = {} }: Parameter): Promise<string> {
+  const without = await send(bench, side, side.group, beside);
   try {
-    const { body, translation } = await send(wire, vendor, plain, { ...beside, [name]: value });
+    const { body, translation } = await send(bench, side, side.group, { ...beside, [name]: value });
     if (isDeepStrictEqual(body[name], value)) return outcomes.passed;
     if (translation.split(/[ ,]+/).includes(name)) return outcomes.told;
     return isDeepStrictEqual(body, without.body) ? outcomes.silent : outcomes.translated;
@@ -115,8 +119,8 @@ export async function outcomeOf(wire: Wire, vendor: Vendor, { name, value, besid
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
     expect(error).toMatchObject({ param: name, code: '400', message: expect.stringContaining('drop_params: true') });
   }
-  const { body, translation } = await send(wire, vendor, dropping, { ...beside, [name]: value });
+  const { body, translation } = await send(bench, side, lenient(side), { ...beside, [name]: value });
   expect(body).toEqual(without.body);
   expect(translation).toBe(`dropped ${name}`);
-  return refused;
+  return outcomes.refused;
 }

@@ -1,7 +1,6 @@
 /** `generationConfig`: sampling, limits, formats of the reply, reasoning. */
 import type { ChatRequest } from '../../contract/chat.ts';
 import type { Drops } from '../drops.ts';
-import { unsupported } from '../failures.ts';
 import { defined, isArray, isFilled, isObject, type JsonObject } from '../values.ts';
 import { isEarlyGemma, modelVersion } from './names.ts';
 import { geminiSchema } from './schema.ts';
@@ -65,7 +64,7 @@ export function writeGeneration(request: ChatRequest, model: string, drops: Drop
     candidateCount: request.count,
     ...writeLogprobs(request),
     ...writeFormat(request, model, drops),
-    ...writeModalities(request),
+    ...writeModalities(request, drops),
     ...(!hasThinking && { thinkingConfig: writeThinking(request, model, drops) }),
   });
 }
@@ -97,12 +96,15 @@ export function structuredBy(model: string, { tools = [] }: ChatRequest): 'nativ
 }
 
 /** OpenAI's `modalities` and `audio`; https://ai.google.dev/gemini-api/docs/speech-generation */
-function writeModalities({ extra }: ChatRequest): JsonObject {
+function writeModalities({ extra }: ChatRequest, drops: Drops): JsonObject {
   const { modalities, audio } = extra;
   const names = isArray(modalities) ? modalities.filter(isFilled).map((name) => name.toUpperCase()) : [];
-  if (!isObject(audio)) return names.length > 0 ? { responseModalities: names } : {};
-  if (audio.format !== undefined && audio.format !== 'pcm16')
-    throw unsupported('audio.format', `Gemini speaks pcm16; found ${JSON.stringify(audio.format)}.`);
+  const silent = names.length > 0 ? { responseModalities: names } : {};
+  if (!isObject(audio)) return silent;
+  if (audio.format !== undefined && audio.format !== 'pcm16') {
+    drops.drop('audio', `Gemini speaks pcm16; found the format ${JSON.stringify(audio.format)}.`);
+    return silent;
+  }
   const voice = isFilled(audio.voice) ? { prebuiltVoiceConfig: { voiceName: audio.voice } } : undefined;
   return defined({
     responseModalities: names.length > 0 ? names : ['AUDIO'],

@@ -69,7 +69,7 @@ describe('fields that are OpenAI’s', () => {
     ['prediction', { prediction: { type: 'content', content: 'a' } }],
     ['response_format', { response_format: { type: 'grammar' } }],
     ['tool_choice', { tool_choice: { type: 'custom' } }],
-    ['audio.format', { audio: { voice: 'Kore', format: 'mp3' } }],
+    ['audio', { audio: { voice: 'Kore', format: 'mp3' } }],
   ])('and ask for what Gemini cannot do are refused: %s', (param, fields) => {
     expect(() => upstream(fields)).toThrow(
       expect.objectContaining({ code: 'ERR_REQUEST_UNSUPPORTED_PARAMETER', param }),

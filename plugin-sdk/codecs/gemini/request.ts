@@ -105,8 +105,9 @@ function writeExtra({ extra }: ChatRequest, { params }: Deployment, drops: Drops
   const body: JsonObject = {};
   for (const [name, value] of Object.entries(extra)) {
     if (value === null || value === undefined || handled.has(name) || generationFields.has(name)) continue;
-    if (hints.has(name) && !allowed.has(name)) drops.dropped.push(name);
-    else if (asks.has(name) && !allowed.has(name)) {
+    if (hints.has(name) && !allowed.has(name)) {
+      if (!asksForNothing(name, value)) drops.dropped.push(name);
+    } else if (asks.has(name) && !allowed.has(name)) {
       if (!asksForNothing(name, value)) drops.drop(name, `Gemini has no ${name}.`);
     } else Object.defineProperty(body, name, { value, enumerable: true, configurable: true, writable: true });
   }
