@@ -118,6 +118,18 @@ export const compatNotes: readonly CompatNote[] = [
     here: 'leaves the deployment out, with a warning: calls would go to another place than was meant.',
   },
   {
+    topic: '`router_settings` of a key or a team',
+    keys: [
+      'general_settings.database_url',
+      'general_settings.store_model_in_db',
+      'litellm_settings.default_key_generate_params',
+      'litellm_settings.default_team_params',
+      'litellm_settings.default_team_settings',
+    ],
+    litellm: "stand over those of the file, a key's over its team's.",
+    here: 'belong to virtual keys and have no effect yet: those of the file hold for everybody.',
+  },
+  {
     topic: 'Copies for a silent model',
     keys: ['model_list[].litellm_params.silent_model'],
     litellm: 'are sent for every call.',
