@@ -6,6 +6,7 @@ export type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './lea
 export { autoLearner } from './learners/auto.ts';
 export { eloLearner } from './learners/elo.ts';
 export { factorsLearner } from './learners/factors.ts';
+export { kindsLearner } from './learners/kinds.ts';
 export { ladderLearner } from './learners/ladder.ts';
 export { linearLearner } from './learners/linear.ts';
 export { machinesLearner } from './learners/machines.ts';

@@ -5,6 +5,7 @@ import {
   eloLearner,
   factorsLearner,
   inSpace,
+  kindsLearner,
   type Learner,
   ladderLearner,
   linearLearner,
@@ -18,6 +19,7 @@ import {
   readOutcomes,
   trainArtefact,
 } from './index.ts';
+import { blend, logitOf } from './learners/blend.ts';
 
 const subjects = [
   ['compute', 'the sum', 'of', '17', 'and', '25'],
@@ -92,6 +94,71 @@ describe.each(readers)('the learner $name', (learner) => {
   it('gives the same bytes for the same seed and outcomes', () => {
     expect(trained(learner).equals(bytes)).toBe(true);
     expect(header).toMatchObject({ strategy: learner.name, models: ['counter', 'poet'], dataHash: 'abc' });
+  });
+});
+
+describe('kinds of questions', () => {
+  const labelledWorld = (count: number) => ({
+    ...world(count),
+    questions: world(count).questions.map((question, at) => ({ ...question, task: at % 2 === 0 ? 'sums' : 'poems' })),
+  });
+
+  it('are the tasks that outcomes name, or clusters where they name none, and order models either way', () => {
+    const fresh = world(200, 9);
+    for (const known of [labelledWorld(600), world(600)]) {
+      const bytes = trainArtefact(kindsLearner as Learner, known, rawOf(known), {
+        ...{ seed: 2, validationShare: 0.2, embedder: 'test-2', dataHash: '' },
+      });
+      const { learnt, space } = readArtefact(bytes, 'it');
+      const { quality } = kindsLearner.restore(learnt, 2);
+      const right = fresh.questions.filter(({ text }, at) => {
+        const [counter, poet] = quality(inSpace(space, rawFeatures(text, embed(text))));
+        return counter! > poet! === (at % 2 === 0);
+      });
+      expect(right.length / 200).toBeGreaterThan(0.9);
+    }
+  });
+
+  it('are learnt from at training alone: a new question is judged by its words, whatever its label', () => {
+    const known = labelledWorld(600);
+    const swapped = {
+      ...known,
+      questions: known.questions.map((question) => ({
+        ...question,
+        task: question.task === 'sums' ? 'poems' : 'sums',
+      })),
+    };
+    const judged = (outcomesOf: typeof known) => {
+      const bytes = trainArtefact(kindsLearner as Learner, outcomesOf, rawOf(outcomesOf), {
+        ...{ seed: 2, validationShare: 0.2, embedder: 'test-2', dataHash: '' },
+      });
+      const { learnt, space } = readArtefact(bytes, 'it');
+      return kindsLearner
+        .restore(learnt, 2)
+        .quality(inSpace(space, rawFeatures('compute the sum of 1 and 2', embed(''))));
+    };
+    // The names of kinds are exchangeable.
+    expect(judged(swapped)[0]).toBeCloseTo(judged(known)[0]!, 6);
+  });
+});
+
+describe('a blend', () => {
+  const one = Float64Array.of(1, -1);
+  const other = Float64Array.of(-1, 2);
+
+  it('is as hard as all say, and tells models apart as its share says', () => {
+    const logit = (p: number) => Math.log(p / (1 - p));
+    const [a, b] = blend([one, other], 1) as unknown as [number, number];
+    // Common: the mean of 0 and 0.5; apart: the first alone.
+    expect(logit(a)).toBeCloseTo(0.25 + 1, 9);
+    expect(logit(b)).toBeCloseTo(0.25 - 1, 9);
+    const [c, d] = blend([one, other], 0.5) as unknown as [number, number];
+    expect(logit(c)).toBeCloseTo(0.25 + 0.5 - 0.75, 9);
+    expect(logit(d)).toBeCloseTo(0.25 - 0.5 + 0.75, 9);
+  });
+
+  it('takes certainty for 99 %', () => {
+    expect(blend([Float64Array.of(logitOf(1), logitOf(0))], 1)[0]).toBeCloseTo(0.99, 9);
   });
 });
 

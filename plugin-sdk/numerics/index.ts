@@ -1,6 +1,7 @@
 /** Small numerics on typed arrays, seeded throughout. */
 export { adam, type DescentOptions, descend, type Moments, moments } from './adam.ts';
 export { fitRatings } from './bradley-terry.ts';
+export { type KMeansOptions, kMeans, nearestCentre } from './k-means.ts';
 export { type LogisticOptions, type LogisticWeights, logits, trainLogistic } from './logistic.ts';
 export { createNetwork, forward, type Layer, type MlpOptions, type Network, trainMlp } from './mlp.ts';
 export { type Neighbours, nearest } from './neighbours.ts';

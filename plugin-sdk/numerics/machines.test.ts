@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom, fitPlatt, fitRatings, normal, sigmoid, trainSvm } from './index.ts';
+import { createRandom, fitPlatt, fitRatings, kMeans, nearestCentre, normal, sigmoid, trainSvm } from './index.ts';
 
 /** Two clouds that overlap a little, and their likenesses. */
 function clouds(count: number, apart: number) {
@@ -134,5 +134,33 @@ describe('scores as chances', () => {
     expect(Number.isFinite(perfect.slope)).toBe(true);
     expect(perfect.slope).toBeGreaterThan(2);
     expect(fitPlatt([-2, -1, 1, 2, 50], [0, 0, 1, 1, Number.NaN])).toEqual(perfect);
+  });
+});
+
+describe('clusters', () => {
+  const random = createRandom(6);
+  const homes = [
+    [0, 0],
+    [10, 0],
+    [0, 10],
+  ] as const;
+  const rows = Float32Array.from(
+    { length: 600 },
+    (_none, at) => homes[Math.floor(at / 2) % 3]![at % 2]! + normal(random),
+  );
+
+  it('find the places that points come from, each of them once', () => {
+    const centres = kMeans(rows, 2, { seed: 1, clusters: 3, passes: 50 });
+    const found = homes.map((home) => nearestCentre(centres, 2, Float32Array.from(home)));
+    expect(new Set(found).size).toBe(3);
+    homes.forEach(([x, y], at) => {
+      expect(centres[found[at]! * 2]!).toBeCloseTo(x, 0);
+      expect(centres[found[at]! * 2 + 1]!).toBeCloseTo(y, 0);
+    });
+    expect(kMeans(rows, 2, { seed: 1, clusters: 3, passes: 50 })).toEqual(centres);
+  });
+
+  it('serve where all points are one', () => {
+    expect([...kMeans(new Float32Array(8).fill(2), 2, { seed: 1, clusters: 2, passes: 5 })]).toEqual([2, 2, 2, 2]);
   });
 });

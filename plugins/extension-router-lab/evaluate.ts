@@ -16,6 +16,7 @@ import {
   pairedInterval,
   rankModels,
   readArtefact,
+  type Scorer,
 } from '@rutter/plugin-sdk/learning';
 import { type LabData, readData } from './data.ts';
 import { learnerOf } from './learners.ts';
@@ -30,7 +31,7 @@ const usage = `rutter eval --artefact ARTEFACT --data OUTCOMES
 `;
 
 /** Weights whose points make the curve of cost and quality. */
-const weights = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 50];
+const weights = [0, ...Array.from({ length: 36 }, (_none, step) => 10 ** (step / 5 - 4))];
 
 interface Loaded {
   readonly strategy: string;
@@ -42,8 +43,16 @@ interface Loaded {
   readonly features: readonly Features[];
 }
 
-async function load(embedder: Embedder, path: string, given: string | undefined, data: LabData): Promise<Loaded> {
-  const { header, learnt, space } = readArtefact(await readFile(path), path);
+interface Given {
+  readonly path: string;
+  /** Version of the embedder that made the data's features. */
+  readonly embedder: string;
+  readonly strategy?: string | undefined;
+}
+
+/** An artefact ready to be measured on outcomes. Throws ERR_CONFIG_INVALID where the two do not fit. */
+export function prepared(bytes: Uint8Array, data: LabData, { path, embedder, strategy: given }: Given): Loaded {
+  const { header, learnt, space } = readArtefact(bytes, path);
   const strategy = given ?? header.strategy;
   const learner = learnerOf(strategy);
   if (learner.name !== header.strategy && strategy !== header.strategy)
@@ -51,10 +60,10 @@ async function load(embedder: Embedder, path: string, given: string | undefined,
       'ERR_CONFIG_INVALID',
       `${path} was trained for ${header.strategy}; found --strategy ${given}.`,
     );
-  if (header.embedder !== embedder.version)
+  if (header.embedder !== embedder)
     throw new RutterError(
       'ERR_CONFIG_INVALID',
-      `${path} was trained with embedder ${header.embedder}; found ${embedder.version}.`,
+      `${path} was trained with embedder ${header.embedder}; found ${embedder}.`,
     );
   const places = header.models.map((model) => data.outcomes.models.indexOf(model));
   const allowed = places.flatMap((place, model) => (place >= 0 ? [model] : []));
@@ -65,12 +74,25 @@ async function load(embedder: Embedder, path: string, given: string | undefined,
     );
   return {
     strategy,
-    predictor: learner.restore(learnt, header.models.length),
+    predictor: remembered(learner.restore(learnt, header.models.length)),
     places,
     allowed,
     costUnit: (header.facts.costUnit as number | undefined) ?? 1,
     features: data.raw.map((raw) => inSpace(space, raw)),
   };
+}
+
+/** Judges each question once, however many weights of cost are tried. */
+function remembered(predictor: Predictor): Predictor {
+  const once = (scorer: Scorer): Scorer => {
+    const seen = new WeakMap<Features, Float64Array>();
+    return (features) => {
+      const found = seen.get(features) ?? scorer(features);
+      seen.set(features, found);
+      return found;
+    };
+  };
+  return { ...predictor, quality: once(predictor.quality), ...(predictor.cost ? { cost: once(predictor.cost) } : {}) };
 }
 
 interface Run {
@@ -82,13 +104,16 @@ interface Run {
 function run(loaded: Loaded, outcomes: Outcomes, costWeight: number): Run {
   const { predictor, features, allowed, costUnit, places } = loaded;
   const width = outcomes.models.length;
+  const usual = meansByModel(outcomes.cost, width);
   let cost = 0;
   const quality = new Float64Array(features.length);
   const picks = features.map((one, row) => {
     const best = rankModels(predictor, one, { costWeight, costUnit, allowed })[0] as Judged;
     const at = row * width + (places[best.model] as number);
     quality[row] = outcomes.quality[at] as number;
-    cost += outcomes.cost[at] as number;
+    const paid = outcomes.cost[at] as number;
+    // A call whose cost nobody noted counts as one of its model usually does.
+    cost += Number.isNaN(paid) ? (usual[at % width] as number) : paid;
     return best;
   });
   return { picks, quality, meanCost: cost / features.length };
@@ -108,7 +133,8 @@ function references(outcomes: Outcomes) {
   };
 }
 
-function figures(loaded: Loaded, data: LabData, costWeight: number) {
+/** Everything that is measured. */
+export function figures(loaded: Loaded, data: LabData, costWeight: number) {
   const { outcomes } = data;
   const width = outcomes.models.length;
   const own = run(loaded, outcomes, costWeight);
@@ -161,8 +187,14 @@ function pairFigures(loaded: Loaded, outcomes: Outcomes, means: Float64Array) {
   });
   const column = (model: number) =>
     Float64Array.from(scores, (_none, row) => outcomes.quality[row * 2 + model] as number);
+  const groups = Map.groupBy(scores.keys(), (row) => outcomes.questions[row]?.task.split('/')[0] ?? '');
+  const apgrByTask = [...groups].map(([task, rows]) => {
+    const of = (values: ArrayLike<number>) => rows.map((row) => values[row] as number);
+    return [task, averageGapRecovered(of(scores), of(column(weak)), of(column(strong)))] as const;
+  });
   return {
     apgr: averageGapRecovered(scores, column(weak), column(strong)),
+    ...(groups.size > 1 ? { apgrByTask: Object.fromEntries(apgrByTask) } : {}),
     cpt50: callShareFor(scores, column(weak), column(strong), 0.5),
     cpt80: callShareFor(scores, column(weak), column(strong), 0.8),
   };
@@ -221,7 +253,9 @@ export async function evaluate(embedder: Embedder, args: readonly string[], outp
       `--cost-weight is ${values['cost-weight']}; expected a number of at least 0.`,
     );
   const read = await readData(embedder, data);
-  const loaded = await load(embedder, artefact, values.strategy, read);
+  const loaded = prepared(await readFile(artefact), read, {
+    ...{ path: artefact, embedder: embedder.version, strategy: values.strategy },
+  });
   const { result, own } = figures(loaded, read, costWeight);
   output.write(table(result));
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);

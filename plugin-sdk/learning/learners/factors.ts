@@ -141,7 +141,7 @@ export const factorsLearner: Learner<z.output<typeof options>> = {
     const kept = stop.best ?? parameters;
     const cost = learnCost(run.train);
     return {
-      facts: { ...shape, ...calibrate(validation, scorer(shape, kept)), epochs: stop.at + 1 },
+      facts: { ...shape, ...calibrate(validation, scorer(shape, kept)), stoppedAt: stop.at + 1 },
       blocks: { 'factors.parameters': kept, ...(cost ? { 'cost.weights': cost } : {}) },
     };
   },

@@ -46,7 +46,7 @@ export const linearLearner: Learner<z.output<typeof options>> = {
     });
     const { dense, sparse, bias } = stop.best ?? last;
     return {
-      facts: { width, epochs: stop.best ? stop.at + 1 : epochs },
+      facts: { width, stoppedAt: stop.best ? stop.at + 1 : epochs },
       blocks: { 'linear.dense': dense, 'linear.sparse': sparse, 'linear.bias': bias },
     };
   },

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { forward, type Layer, type Network, trainMlp } from '../../numerics/mlp.ts';
 import { sigmoid } from '../../numerics/vectors.ts';
 import { denseRow, denseRows } from '../features.ts';
-import { crossEntropy, EarlyStop, type Learner, type Scorer } from '../learner.ts';
+import { namedKinds } from '../kinds.ts';
+import { crossEntropy, EarlyStop, type Learner, type Scorer, type TrainingSet } from '../learner.ts';
 
 const scale = { embedding: 8, traits: 1 };
 
@@ -28,23 +29,53 @@ function scorer(network: Network): Scorer {
 const copied = (network: Network): Network =>
   network.map((layer) => ({ ...layer, weights: layer.weights.slice(), bias: layer.bias.slice() }));
 
+/** Where outcomes name tasks, the network learns those beside: what tells tasks apart tells models apart as well. */
+function withKinds(train: TrainingSet): { readonly targets: Float32Array; readonly outputs: number } {
+  const { quality, models } = train.outcomes;
+  const kinds = namedKinds(train);
+  if (!kinds) return { targets: quality, outputs: models.length };
+  const outputs = models.length + kinds.count;
+  const targets = new Float32Array(train.features.length * outputs);
+  kinds.of.forEach((kind, row) => {
+    targets.set(quality.subarray(row * models.length, (row + 1) * models.length), row * outputs);
+    targets[row * outputs + models.length + kind] = 1;
+  });
+  return { targets, outputs };
+}
+
+/** Without the outputs for kinds, which only teach. */
+const ofModels = (network: Network, models: number): Network => {
+  const last = network.at(-1) as Layer;
+  return [
+    ...network.slice(0, -1),
+    {
+      ...last,
+      outputs: models,
+      weights: last.weights.subarray(0, models * last.inputs),
+      bias: last.bias.subarray(0, models),
+    },
+  ];
+};
+
 export const networkLearner: Learner<z.output<typeof options>> = {
   name: 'llmrouter-mlp',
   options,
   train({ train, validation, seed, onProgress }, { patience, ...settings }) {
     const { values, width } = denseRows(train.features, scale);
-    const outputs = train.outcomes.models.length;
+    const models = train.outcomes.models.length;
+    const { targets, outputs } = withKinds(train);
     const stop = new EarlyStop<Network>(patience);
-    const last = trainMlp(values, width, train.outcomes.quality, outputs, {
+    const last = trainMlp(values, width, targets, outputs, {
       ...settings,
       seed,
-      onEpoch(network, epoch) {
+      onEpoch(whole, epoch) {
+        const network = ofModels(whole, models);
         const loss = crossEntropy(validation, scorer(network));
         onProgress?.({ step: `pass ${epoch + 1}`, share: (epoch + 1) / settings.epochs, loss });
         return stop.offer(loss, () => copied(network));
       },
     });
-    const network = stop.best ?? last;
+    const network = stop.best ?? ofModels(last, models);
     const blocks: Record<string, Float32Array> = {};
     network.forEach(({ weights, bias }, index) => {
       blocks[`network.${index}.weights`] = weights;
@@ -52,7 +83,7 @@ export const networkLearner: Learner<z.output<typeof options>> = {
     });
     return {
       facts: {
-        epochs: stop.best ? stop.at + 1 : settings.epochs,
+        stoppedAt: stop.best ? stop.at + 1 : settings.epochs,
         sizes: [width, ...network.map((layer) => layer.outputs)],
       },
       blocks,

@@ -1,0 +1,43 @@
+/**
+ * Kinds of questions: those the outcomes name as tasks or, where they name
+ * none, clusters of like questions. A label to learn from, never to decide by:
+ * a request carries none.
+ */
+import { kMeans, nearestCentre } from '../numerics/k-means.ts';
+import { denseRows } from './features.ts';
+import type { TrainingSet } from './learner.ts';
+
+export interface Kinds {
+  readonly count: number;
+  /** Of each question, from 0. */
+  readonly of: Int32Array;
+}
+
+const scale = { embedding: 1, traits: 0.2 };
+const mostTasks = 100;
+const clusters = 16;
+
+/** At most 100 tasks, rarer ones together as one more; undefined where outcomes do not tell tasks apart. */
+export function namedKinds({ outcomes }: TrainingSet): Kinds | undefined {
+  const counts = new Map<string, number>();
+  for (const { task } of outcomes.questions) counts.set(task, (counts.get(task) ?? 0) + 1);
+  if (counts.size < 2) return undefined;
+  const tasks = [...counts].sort(([, a], [, b]) => b - a).map(([task]) => task);
+  const places = new Map(tasks.map((task, place) => [task, Math.min(place, mostTasks)]));
+  return {
+    count: Math.min(tasks.length, mostTasks + 1),
+    of: Int32Array.from(outcomes.questions, ({ task }) => places.get(task) as number),
+  };
+}
+
+/** Tasks where they are named, else clusters; the same seed gives the same. */
+export const kindsOf = (set: TrainingSet, seed: number): Kinds => namedKinds(set) ?? clustered(set, seed);
+
+function clustered({ features }: TrainingSet, seed: number): Kinds {
+  const { values, width } = denseRows(features, scale);
+  const centres = kMeans(values, width, { seed, clusters: Math.min(clusters, features.length), passes: 30 });
+  const of = Int32Array.from(features, (_none, row) =>
+    nearestCentre(centres, width, values.subarray(row * width, (row + 1) * width)),
+  );
+  return { count: centres.length / width, of };
+}
