@@ -7,7 +7,7 @@ import type { Usage } from '@rutter/plugin-sdk';
 
 /** Everything a call may be charged for. */
 export type Bucket =
-  | Exclude<keyof Usage, 'estimated' | 'serviceTier' | 'uplifts' | 'searchContext'>
+  | Exclude<keyof Usage, 'estimated' | 'reported' | 'serviceTier' | 'uplifts' | 'searchContext'>
   | 'request'
   | 'searchesLow'
   | 'searchesMedium'

@@ -216,8 +216,8 @@ export interface Usage {
   readonly serviceTier?: string;
   /** What raised the price of all tokens, in the vendor's words: a region such as `us`, a speed such as `fast`. */
   readonly uplifts?: readonly string[];
-  /** What the vendor says that the call cost, in US dollars; shown to the caller, and charged to nobody. */
-  readonly reportedCostUsd?: number;
+  /** What the vendor says that the call cost; shown to the caller, and charged to nobody. No count, so no plain number. */
+  readonly reported?: { readonly costUsd: number };
   /** Counted here rather than reported by the vendor. */
   readonly estimated?: boolean;
 }

@@ -211,7 +211,7 @@ describe('usage', () => {
     [
       'a cost that the vendor tells',
       { prompt_tokens: 5, completion_tokens: 3, cost: 0.000_14 },
-      { input: 5, output: 3, reportedCostUsd: 0.000_14 },
+      { input: 5, output: 3, reported: { costUsd: 0.000_14 } },
     ],
     [
       'a cost that is no number',
@@ -299,6 +299,7 @@ describe('usage', () => {
       reasoning: option,
       audioInput: option,
       audioOutput: option,
+      reported: fc.option(fc.record({ costUsd: fc.nat(99) }), { nil: undefined }),
     });
     fc.assert(
       fc.property(usage, (found) => {

@@ -45,7 +45,7 @@ export function readUsage(found: unknown, serviceTier?: unknown): Usage | undefi
     audioOutput: some(audioOutput),
     imageOutput: some(imageOutput),
     ...readSearches(found),
-    reportedCostUsd: isNumber(found.cost) ? found.cost : undefined,
+    reported: isNumber(found.cost) ? { costUsd: found.cost } : undefined,
     serviceTier: isFilled(serviceTier) ? serviceTier : isFilled(found.service_tier) ? found.service_tier : undefined,
   });
 }
@@ -143,7 +143,7 @@ export function writeUsage(usage: Usage): JsonObject {
       ...(imageOutput > 0 && { image_tokens: imageOutput }),
     },
     ...((hasWrites || cached > 0) && { cache_creation_input_tokens: written, cache_read_input_tokens: cached }),
-    ...(usage.reportedCostUsd !== undefined && { cost: usage.reportedCostUsd }),
+    ...(usage.reported && { cost: usage.reported.costUsd }),
     ...(usage.searches && { server_tool_use: { web_search_requests: usage.searches } }),
   };
 }
