@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { requestParameterNames } from '../../core/config/keys/deployment-keys.ts';
 import { keyIn } from '../../core/config/keys/key.ts';
 import { blockNamed } from '../../core/config/keys.ts';
+import { gatewayFields } from '../../plugin-sdk/codecs/openai/controls.ts';
 import { root } from '../support/index.ts';
 import { documentedKeys } from './documented-keys.ts';
 
@@ -18,6 +20,11 @@ describe('the keys of a LiteLLM file', () => {
     if (key.fate === 'later') expect(key.owner).toBeTruthy();
     if (key.fate === 'refused') expect(key.reason).toBeTruthy();
     expect(key.doc).toMatch(/\.$/);
+  });
+
+  it.each(gatewayFields)('do not have a vendor sent what is the gateway\u2019s own: %s', (name) => {
+    expect(keyIn(blockNamed('litellm_params'), name)).toBeDefined();
+    expect(requestParameterNames.has(name)).toBe(false);
   });
 
   it('stand in the reference, each in its block', () => {

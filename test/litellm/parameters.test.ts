@@ -139,7 +139,7 @@ it("sends a vendor none of LiteLLM's own settings, and what it does not know as 
   const { messages, ...fields } = json;
   expect(messages).toEqual([{ role: 'user', content: 'hello' }]);
   expect(fields).toEqual({
-    ...{ model: 'gpt-4o-mini', temperature: 0.1, seed: 7, metadata: { a: 1 }, top_k: 4, x_of_the_vendor: true },
+    ...{ model: 'gpt-4o-mini', temperature: 0.1, seed: 7, top_k: 4, x_of_the_vendor: true },
   });
   expect(headers['x-a']).toBe('1');
 });

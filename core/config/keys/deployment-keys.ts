@@ -36,7 +36,6 @@ const requestParameters: Readonly<Record<string, Key>> = {
   size: honoured('text', 'Default for an image request.'),
   stream: honoured('boolean', 'Default for the request.'),
   stream_options: honoured('map', 'Default for the request.'),
-  metadata: honoured('map', 'Default for the request.'),
 };
 
 /** Names that are sent as defaults of a request; other known names are settings and never sent. */

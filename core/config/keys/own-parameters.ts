@@ -18,7 +18,7 @@ import {
 import { type Key, type KeyBlock, kept } from './key.ts';
 
 const variables =
-  /^((use_)?litellm_[a-z0-9_]+|a(completion|img_generation|text_completion)|text_completion|azure|call_id|client|complete_response|db_model|fallback_depth|force_timeout|id|log_delegator|logger_fn|model_(config|file_id_mapping|info|list)|(preset_)?cache_key|proxy_server_request|secret_fields|self|set_verbose|shared_session|turn_off_message_logging|use_client|verbose|disable_add_transform_inline_image_block|(created|updated)_(at|by))$/;
+  /^((use_)?litellm_[a-z0-9_]+|mock_testing_[a-z_]+|a(completion|img_generation|text_completion)|text_completion|azure|call_id|client|complete_response|db_model|fallback_depth|force_timeout|id|log_delegator|logger_fn|model_(config|file_id_mapping|info|list)|(preset_)?cache_key|proxy_server_request|secret_fields|self|set_verbose|shared_session|turn_off_message_logging|use_client|verbose|disable_add_transform_inline_image_block|(created|updated)_(at|by))$/;
 const callbackNames =
   'langfuse|langsmith|humanloop|arize|phoenix|posthog|wandb|weave|lunary|braintrust|opik|datadog|dd|slack|helicone|traceloop|argilla|gcs_bucket';
 
@@ -52,6 +52,7 @@ export const ownParameters: Readonly<Record<string, Key>> = {
   default_api_key_tpm_limit: virtualKeys('integer', 'Tokens a minute of a key without a limit of its own.'),
   default_api_key_rpm_limit: virtualKeys('integer', 'Requests a minute of a key without a limit of its own.'),
   max_file_size_mb: media('number', 'Largest file, in MiB.'),
+  metadata: callbacks('map', 'Labels that observers are told. Never sent: `extra_body` is for those of a vendor.'),
   litellm_disabled_callbacks: callbacks('list', 'Observers that are not told.'),
   'no-log': callbacks('boolean', 'Tell no observer.'),
   itpm: virtualKeys('integer', 'Prompt tokens a minute that the vendor allows.'),
@@ -60,6 +61,9 @@ export const ownParameters: Readonly<Record<string, Key>> = {
   enable_json_schema_validation: oneDeployment('boolean', 'Check its replies against the schema that was asked for.'),
   fallbacks: oneDeployment('any', 'Groups to go on with.'),
   context_window_fallback_dict: oneDeployment('map', 'Models to go on with when a prompt is too long.'),
+  context_window_fallbacks: oneDeployment('any', 'Groups to go on with when a prompt is too long.'),
+  content_policy_fallbacks: oneDeployment('any', 'Groups to go on with after a refusal.'),
+  allowed_model_region: oneDeployment('any', 'Regions that requests may be served in.'),
   max_fallbacks: oneDeployment('integer', 'Most groups tried.'),
   disable_fallbacks: oneDeployment('boolean', 'Follow no fallbacks.'),
   retry_policy: oneDeployment('map', 'Tries after the first, by class of error.'),
