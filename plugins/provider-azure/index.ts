@@ -70,6 +70,7 @@ export default definePlugin({
       openAiName: baseModelOf,
       asksForUsage: (deployment: Deployment) => knows(deployment, usageSince),
       refusesReasoning: (deployment: Deployment) => !isFoundry(deployment),
+      refusesMarks: (deployment: Deployment) => !isFoundry(deployment),
     });
     return {
       origin: '',

@@ -31,7 +31,7 @@ export default definePlugin({
   setup(_host, { origin }) {
     const isOpenAi = ({ apiBase }: Deployment) => (apiBase ?? origin).startsWith('https://api.openai.com');
     // OpenAI itself refuses messages with fields it does not know; compatible servers may well read them.
-    const options = { headers, refusesReasoning: isOpenAi };
+    const options = { headers, refusesReasoning: isOpenAi, refusesMarks: isOpenAi };
     return {
       origin,
       auth: { scheme: 'header', header: 'authorization', prefix: 'Bearer ', variable: 'OPENAI_API_KEY' },

@@ -135,6 +135,12 @@ const unwrapped = (schema: unknown) => (isWrapped(schema) ? fieldsOf(fieldsOf(sc
 
 const choices: Fields = { any: 'required' };
 
+const marksIn = ({ system, messages }: Fields): { marks?: number } => {
+  const blocks = [...listOf(system), ...listOf(messages).flatMap(({ content }) => listOf(content))];
+  const marks = blocks.filter(({ cache_control: mark }) => mark !== undefined).length;
+  return marks > 0 ? { marks } : {};
+};
+
 /** What a Messages body asks for. */
 export function askedOfAnthropic(body: Fields): Asked {
   const all = listOf(body.tools);
@@ -156,6 +162,7 @@ export function askedOfAnthropic(body: Fields): Asked {
     choice: json === undefined ? (named ?? String(choices[String(choice.type)] ?? choice.type)) : 'auto',
     isParallel: choice.disable_parallel_tool_use !== true,
     ...schemaOf(body, json),
+    ...marksIn(body),
     ...(body.temperature !== undefined && { temperature: body.temperature }),
     ...(body.top_p !== undefined && { topP: body.top_p }),
     stop: [body.stop_sequences ?? []].flat(),

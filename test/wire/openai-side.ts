@@ -69,6 +69,12 @@ export function* openAiEvents(truth: Truth, model: unknown, includesUsage: boole
 /** The schema that any JSON object has. */
 const anyObject = { type: 'object', additionalProperties: true, properties: {} };
 
+function marksIn(messages: readonly Fields[]): { marks?: number } {
+  const places = messages.flatMap((message) => [message, ...listOf(message.content)]);
+  const marks = places.filter(({ cache_control: mark }) => mark !== undefined).length;
+  return marks > 0 ? { marks } : {};
+}
+
 /** What a chat completions body asks for. */
 export function askedOfOpenAi(body: Fields): Asked {
   const messages = listOf(body.messages);
@@ -87,6 +93,7 @@ export function askedOfOpenAi(body: Fields): Asked {
       };
     }),
     choice: typeof choice === 'string' ? choice : `tool ${fieldsOf(fieldsOf(choice).function).name}`,
+    ...marksIn(messages),
     isParallel: body.parallel_tool_calls !== false,
     ...(format.type === 'json_object' && { schema: anyObject }),
     ...(format.type === 'json_schema' && { schema: fieldsOf(format.json_schema).schema }),

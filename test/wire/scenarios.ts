@@ -76,6 +76,8 @@ const called = ({ id, name, input }: { id: string; name: string; input: unknown 
 
 const list = { type: 'array', items: { anyOf: [{ type: 'integer' }, { type: 'object' }] } };
 
+const mark = { cache_control: { type: 'ephemeral' } };
+
 const plain: readonly Scenario[] = [
   {
     title: 'Text',
@@ -111,6 +113,17 @@ const plain: readonly Scenario[] = [
       system: 'Be brief.|Be kind.',
       turns: [turn('user', { text: 'One?' }), turn('assistant', { text: 'One.' }), turn('user', { text: 'Two?' })],
     },
+  },
+  {
+    title: 'Marks of a cache',
+    chat: {
+      messages: [
+        { role: 'system', content: [{ type: 'text', text: 'A long book.', ...mark }] },
+        { role: 'user', content: [{ type: 'text', text: 'Sum up.', ...mark }] },
+      ],
+    } as unknown as Chat,
+    truth: { text: 'Short.', finish: 'stop', tokens },
+    asked: { system: 'A long book.', turns: [turn('user', { text: 'Sum up.' })], marks: 2 },
   },
   {
     title: 'Temperature, stop words and a limit',

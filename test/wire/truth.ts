@@ -62,6 +62,8 @@ export interface Asked {
   /** `auto` where nothing is said. */
   readonly choice: string;
   readonly isParallel: boolean;
+  /** How many beginnings of the prompt are marked to be cached. */
+  readonly marks?: number;
   /** The schema a reply in JSON must have. */
   readonly schema?: unknown;
   readonly temperature?: unknown;

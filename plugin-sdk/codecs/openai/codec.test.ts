@@ -178,6 +178,48 @@ describe('a vendor that refuses reasoning in the history', () => {
   });
 });
 
+describe('a vendor that refuses marks of a cache', () => {
+  const mark = { cache_control: { type: 'ephemeral' } };
+  const part = { type: 'text', text: 'Long.' };
+  const called = { name: 'f', parameters: {} };
+  const marked = {
+    model: 'm',
+    messages: [
+      { role: 'system', content: [part, { ...part, ...mark }] },
+      { role: 'user', content: 'q', ...mark },
+    ],
+    tools: [
+      { type: 'function', function: { ...called, ...mark } },
+      { type: 'function', function: called, ...mark },
+    ],
+  };
+  const clean = {
+    messages: [
+      { role: 'system', content: [part, part] },
+      { role: 'user', content: 'q' },
+    ],
+    tools: [
+      { type: 'function', function: called },
+      { type: 'function', function: called },
+    ],
+  };
+  const strict = openAiChatCodec({ refusesMarks: () => true });
+  const pass = (codec: typeof strict, fields: object) =>
+    codec.pass!({ deployment: deployment('m'), stream: false, fields: fields as typeof marked });
+
+  it('gets none, and tells of it', () => {
+    expect(pass(strict, marked)).toMatchObject({ set: clean, dropped: ['cache_control'] });
+    const request = { ...openAiChatDialect.chat!(marked), deployment: deployment('m') };
+    expect(strict.request(request)).toMatchObject({ body: clean, dropped: ['cache_control'] });
+  });
+
+  it('gets the rest as it is where there is none, and another vendor the marks', () => {
+    const { set, dropped } = pass(strict, { model: 'm', ...clean });
+    expect([set, dropped]).toEqual([undefined, undefined]);
+    expect(pass(openAiChatCodec(), marked).set).toBeUndefined();
+  });
+});
+
 describe('a vendor that takes reasoning in one member alone', () => {
   const blocks = [{ type: 'thinking', thinking: 'signed', signature: 's' }];
   const fields = {

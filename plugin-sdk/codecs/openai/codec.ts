@@ -12,6 +12,7 @@ import type {
 } from '../../contract/wire.ts';
 import { type Drops, dropsFor, lacking, type VendorLimits } from '../drops.ts';
 import { defined, filled, isArray, isObject, type JsonObject } from '../values.ts';
+import { withoutMarks } from './cache-marks.ts';
 import { hasReasoning, isExtended, plainMessages, toldReasoning, writeChat } from './chat-write.ts';
 import { writeCompletionRequest } from './completions.ts';
 import { type Adapted, adapt } from './models.ts';
@@ -36,6 +37,8 @@ export interface OpenAiCodecOptions {
   readonly messages?: (messages: readonly JsonObject[], change: BodyChange) => readonly JsonObject[];
   /** True where the vendor refuses `thinking_blocks`, `reasoning_content`, `is_error` and signed ids in the history; they are left out. */
   readonly refusesReasoning?: (deployment: Deployment) => boolean;
+  /** True where the vendor refuses marks of a cache (`cache_control`); they are left out and told. */
+  readonly refusesMarks?: (deployment: Deployment) => boolean;
   /** The one member of messages in which the vendor takes reasoning of the history, as text; whoever thought it. */
   readonly historyReasoning?: 'reasoning' | 'reasoning_content';
   /** The model's name in the body; the deployment's when absent. */
@@ -97,6 +100,11 @@ function changed(options: OpenAiCodecOptions, { fields, set, deployment, drops }
   const now = () => ({ ...fields, ...set });
   if (limits) for (const name of lacking(now(), limits, { deployment, drops })) set[name] = undefined;
   if (limitName) setLimit(now(), set, limitName);
+  const unmarked = options.refusesMarks?.(deployment) ? withoutMarks(now()) : undefined;
+  if (unmarked !== undefined) {
+    Object.assign(set, unmarked);
+    drops.dropped.push('cache_control');
+  }
   const { messages } = now();
   if (refusesReasoning?.(deployment) && isArray(messages) && messages.some(isExtended)) {
     set.messages = plainMessages(messages);

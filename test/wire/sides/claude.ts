@@ -208,8 +208,8 @@ function messagesBody({ system, messages, toolConfig, inferenceConfig, outputCon
   const schema = fieldsOf(fieldsOf(format.structure ?? {}).jsonSchema ?? {}).schema;
   const [[type = 'auto', named = {}] = []] = Object.entries(fieldsOf(toolChoice ?? {}));
   const body: Fields = {
-    system: listOf(system).map(({ text }) => ({ type: 'text', text })),
-    messages: listOf(messages).map(({ role, content }) => ({ role, content: listOf(content).map(messagesBlock) })),
+    system: withPoints(system),
+    messages: listOf(messages).map(({ role, content }) => ({ role, content: withPoints(content) })),
     tools: listOf(tools).map(({ toolSpec }) => {
       const { name, description, inputSchema } = fieldsOf(toolSpec);
       return { name, description, input_schema: fieldsOf(inputSchema).json };
@@ -224,6 +224,17 @@ function messagesBody({ system, messages, toolConfig, inferenceConfig, outputCon
   };
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
 }
+
+/** A cache point marks the block before it. */
+const withPoints = (content: unknown): Fields[] => {
+  const blocks: Fields[] = [];
+  for (const block of listOf(content)) {
+    const last = blocks.at(-1);
+    if (block.cachePoint === undefined) blocks.push(messagesBlock(block));
+    else if (last !== undefined) blocks[blocks.length - 1] = { ...last, cache_control: block.cachePoint };
+  }
+  return blocks;
+};
 
 const mediaTypes: Readonly<Record<string, string>> = { pdf: 'application/pdf', png: 'image/png', wav: 'audio/wav' };
 

@@ -13,6 +13,7 @@ import {
   type Side,
   sse,
   strangers,
+  unmarked,
   withoutCounts,
   withoutResultFlags,
 } from './side.ts';
@@ -151,6 +152,7 @@ export const cohere: Side = {
   ids: 'own',
   inlines: false,
   limits: [
+    unmarked,
     {
       rows: reasoningRows,
       why: 'Cohere does not count reasoning tokens.',

@@ -11,6 +11,7 @@ import {
   rows,
   type Side,
   strangers,
+  unmarked,
   withoutCounts,
   withoutResultFlags,
 } from './side.ts';
@@ -129,6 +130,7 @@ const notTold: Limit = {
 };
 
 const limits: readonly Limit[] = [
+  unmarked,
   notTold,
   { rows: [rows.refusal], why: 'Ollama has no finish reason for a refusal.', isMissing: true },
   { rows: [rows.forced, rows.named], why: 'Ollama has no choice among tools.', refuses: 'tool_choice' },

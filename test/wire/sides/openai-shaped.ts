@@ -18,7 +18,17 @@ import {
   sound,
   wrapped,
 } from './openai-shape.ts';
-import { bodyOf, eventOf, type Fault, reasoningRows, retryAfter, rows, type Side, withoutCounts } from './side.ts';
+import {
+  bodyOf,
+  eventOf,
+  type Fault,
+  reasoningRows,
+  retryAfter,
+  rows,
+  type Side,
+  unmarked,
+  withoutCounts,
+} from './side.ts';
 
 /** Another member for reasoning, other counts, another last chunk. */
 interface Manner {
@@ -76,7 +86,7 @@ export const groq: Side = {
       `${chatFields} reasoning_format include_reasoning`,
       'role content tool_calls tool_call_id reasoning',
     ),
-  limits: [noErrorFlag, noDocuments('Groq'), noFilter('Groq')],
+  limits: [unmarked, noErrorFlag, noDocuments('Groq'), noFilter('Groq')],
 };
 
 export const deepSeek: Side = {
@@ -109,6 +119,7 @@ export const deepSeek: Side = {
     policy: fault(400, 'Content Exists Risk'),
   },
   limits: [
+    unmarked,
     noErrorFlag,
     noImages('DeepSeek'),
     noDocuments('DeepSeek'),
@@ -268,6 +279,7 @@ export const mistral: Side = {
   broken: eventOf({ object: 'error', message: 'Internal server error', type: 'internal_server_error', code: '1000' }),
   ids: 'made',
   limits: [
+    unmarked,
     noErrorFlag,
     noFilter('Mistral'),
     {

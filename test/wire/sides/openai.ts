@@ -2,7 +2,7 @@
 import { azureEvents, azureWhole } from '../azure-side.ts';
 import { includesUsage } from '../vendors.ts';
 import { base, chatFields, fault, faults, messageFields, noErrorFlag, params, sound } from './openai-shape.ts';
-import { bodyOf, type Fault, type Side } from './side.ts';
+import { bodyOf, type Fault, type Side, unmarked } from './side.ts';
 
 export const openAi: Side = {
   ...base,
@@ -50,5 +50,5 @@ export const azure: Side = {
     },
   },
   thoughts: 'none',
-  limits: [noErrorFlag],
+  limits: [noErrorFlag, unmarked],
 };

@@ -85,6 +85,7 @@ export const retryAfter = { 'retry-after': '7' };
 
 /** Rows that several sides have something to say about. */
 export const rows = {
+  marks: 'Marks of a cache',
   sampling: 'Temperature beside top_p',
   refusal: 'A refusal',
   usage: 'Cached and reasoning tokens in usage',
@@ -116,6 +117,12 @@ export const withoutCounts =
     told.tokens === undefined
       ? told
       : { ...told, tokens: { ...told.tokens, ...Object.fromEntries(names.map((name) => [name, 0])) } };
+
+export const unmarked: Limit = {
+  rows: [rows.marks],
+  why: 'The vendor has no marks of a cache: it caches by itself, or not at all.',
+  asked: ({ marks: _, ...asked }) => asked,
+};
 
 export const withoutResultFlags = (asked: Partial<Asked>): Partial<Asked> => ({
   ...asked,
