@@ -2,6 +2,7 @@
 export { type Artefact, type ArtefactHeader, type Learnt, readArtefact, writeArtefact } from './artefact.ts';
 export { type DecideOptions, type Judged, rankModels } from './decide.ts';
 export { type FeatureSpace, type Features, inSpace, learnSpace, type RawFeatures, rawFeatures } from './features.ts';
+export { type Fold, foldsOf } from './folds.ts';
 export type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
 export { autoLearner } from './learners/auto.ts';
 export { eloLearner } from './learners/elo.ts';
@@ -29,4 +30,4 @@ export {
   learnedStrategyConfig,
   learnedStrategyOptions,
 } from './strategy.ts';
-export { type TrainOptions, trainArtefact } from './train.ts';
+export { restorePredictor, type TrainOptions, trainArtefact } from './train.ts';

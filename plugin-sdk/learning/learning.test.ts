@@ -17,6 +17,7 @@ import {
   rawFeatures,
   readArtefact,
   readOutcomes,
+  restorePredictor,
   trainArtefact,
 } from './index.ts';
 import { blend, logitOf } from './learners/blend.ts';
@@ -70,10 +71,18 @@ const readers = [
 
 describe.each(readers)('the learner $name', (learner) => {
   const bytes = trained(learner);
-  const { header, learnt, space } = readArtefact(bytes, 'it');
-  const predictor = learner.restore(learnt, 2);
+  const artefact = readArtefact(bytes, 'it');
+  const { header, space } = artefact;
+  const { predictor, costUnit } = restorePredictor(learner, artefact);
   const choose = (text: string, costWeight = 0) =>
-    rankModels(predictor, inSpace(space, rawFeatures(text, embed(text))), { costWeight, costUnit: 0.004 })[0]!;
+    rankModels(predictor, inSpace(space, rawFeatures(text, embed(text))), { costWeight, costUnit })[0]!;
+
+  it('moves to the cheaper model once cost weighs enough', () => {
+    const poem = 'please translate the poem into French with rhyme now once 8';
+    expect(choose(poem).model).toBe(1);
+    expect(choose(poem).costUsd).toBeCloseTo(0.004, 3);
+    expect(choose(poem, 5).model).toBe(0);
+  });
 
   it('sends each kind of new question to the model that is right about it', () => {
     const fresh = world(200, 9);
@@ -163,18 +172,6 @@ describe('a blend', () => {
 });
 
 describe('rutter-auto', () => {
-  const { learnt, space } = readArtefact(trained(autoLearner), 'it');
-  const text = 'please translate the poem into French with rhyme now once 8';
-  const features = inSpace(space, rawFeatures(text, embed(text)));
-
-  it('moves to the cheaper model once cost weighs enough', () => {
-    const predictor = autoLearner.restore(learnt, 2);
-    const first = (costWeight: number) => rankModels(predictor, features, { costWeight, costUnit: 0.004 })[0]!;
-    expect(first(0).model).toBe(1);
-    expect(first(5).model).toBe(0);
-    expect(first(0).costUsd).toBeCloseTo(0.004, 3);
-  });
-
   it('never leaves the best single model where nothing can be learnt', () => {
     const random = createRandom(2);
     const table = new OutcomeTable();

@@ -12,6 +12,7 @@ import { type Artefact, readArtefact } from './artefact.ts';
 import { rankModels } from './decide.ts';
 import { inSpace, type RawFeatures, rawFeatures } from './features.ts';
 import type { Learner, Predictor } from './learner.ts';
+import { restorePredictor } from './train.ts';
 
 /** Options of every strategy that serves an artefact; LLMRouter's names. */
 export const learnedStrategyConfig = z.strictObject({
@@ -51,6 +52,7 @@ export interface LearnedStrategyOptions {
 interface Loaded {
   readonly artefact: Artefact;
   readonly predictor: Predictor;
+  readonly costUnit: number;
   /** Model index by name. */
   readonly models: ReadonlyMap<string, number>;
 }
@@ -72,7 +74,7 @@ async function load(path: string, learner: Pick<Learner, 'name' | 'restore'>, em
   if (size > mostBytes)
     throw new RutterError('ERR_CONFIG_INVALID', `${path} has ${size} bytes; expected at most ${mostBytes}.`);
   const artefact = readArtefact(await readFile(path), path);
-  const { header, learnt } = artefact;
+  const { header } = artefact;
   if (header.strategy !== learner.name)
     throw new RutterError(
       'ERR_CONFIG_INVALID',
@@ -83,8 +85,11 @@ async function load(path: string, learner: Pick<Learner, 'name' | 'restore'>, em
       'ERR_CONFIG_INVALID',
       `${path} was trained with embedder ${header.embedder}; the gateway has ${embedder}. Train it again, or configure that embedder.`,
     );
-  const predictor = learner.restore(learnt, header.models.length);
-  return { artefact, predictor, models: new Map(header.models.map((model, index) => [model, index])) };
+  return {
+    artefact,
+    ...restorePredictor(learner, artefact),
+    models: new Map(header.models.map((model, index) => [model, index])),
+  };
 }
 
 /** The names an artefact may know a deployment's model by, the nearest first. */
@@ -153,7 +158,7 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
 
 /** Tiers, best first: deployments of one model are a tie; those of unknown models come last. */
 function ranked(
-  { artefact, predictor, models }: Loaded,
+  { artefact, predictor, costUnit, models }: Loaded,
   raw: RawFeatures,
   candidates: readonly Candidate[],
   costWeight: number,
@@ -168,7 +173,6 @@ function ranked(
     else byModel.set(model, [...(byModel.get(model) ?? []), candidate]);
   }
   if (byModel.size === 0) return undefined;
-  const costUnit = (artefact.header.facts.costUnit as number | undefined) ?? 1;
   const order = rankModels(predictor, inSpace(artefact.space, raw), {
     costWeight,
     costUnit,

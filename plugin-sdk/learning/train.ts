@@ -1,9 +1,10 @@
 /** From outcomes to an artefact, by any learner. */
 import { createRandom, shuffle } from '../numerics/random.ts';
 import { argmax } from '../numerics/vectors.ts';
-import { writeArtefact } from './artefact.ts';
+import { type Artefact, type Learnt, writeArtefact } from './artefact.ts';
+import { costScorer, costUnitOf, learnCost } from './cost.ts';
 import { type FeatureSpace, inSpace, learnSpace, type RawFeatures } from './features.ts';
-import type { Learner, TrainingRun, TrainingSet } from './learner.ts';
+import type { Learner, Predictor, TrainingRun, TrainingSet } from './learner.ts';
 import { meansByModel, type Outcomes, pick } from './outcomes.ts';
 
 export interface TrainOptions {
@@ -47,7 +48,10 @@ export function trainArtefact(
     seed: options.seed,
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   };
-  const learnt = learner.train(run, learner.options.parse(options.settings ?? {}));
+  const learnt = withCost(
+    learner.train(run, learner.options.parse(options.settings ?? {})),
+    setOf(outcomes, raw, space, order),
+  );
   const means = meansByModel(outcomes.quality, outcomes.models.length);
   const metrics = { questions: outcomes.questions.length, bestSingle: means[argmax(means)] as number };
   return writeArtefact(
@@ -55,4 +59,24 @@ export function trainArtefact(
     space,
     learnt,
   );
+}
+
+/** What a call costs is learnt alike whatever quality is learnt by. */
+function withCost({ facts, blocks }: Learnt, set: TrainingSet): Learnt {
+  const cost = learnCost(set);
+  if (!cost) return { facts, blocks };
+  return { facts: { ...facts, costUnit: costUnitOf(set.outcomes) }, blocks: { ...blocks, 'cost.weights': cost } };
+}
+
+/** What an artefact knows, ready to judge; the learner must be the one that wrote it. */
+export function restorePredictor(
+  learner: Pick<Learner, 'restore'>,
+  { header, learnt }: Pick<Artefact, 'header' | 'learnt'>,
+): { readonly predictor: Predictor; readonly costUnit: number } {
+  const models = header.models.length;
+  const cost = learnt.blocks['cost.weights'];
+  return {
+    predictor: { ...learner.restore(learnt, models), ...(cost ? { cost: costScorer(cost, models) } : {}) },
+    costUnit: (header.facts.costUnit as number | undefined) ?? 1,
+  };
 }

@@ -16,11 +16,12 @@ import {
   pairedInterval,
   rankModels,
   readArtefact,
+  restorePredictor,
   type Scorer,
 } from '@rutter/plugin-sdk/learning';
 import { type LabData, readData } from './data.ts';
 import { learnerOf } from './learners.ts';
-import type { Output } from './train.ts';
+import type { Output } from './output.ts';
 
 const usage = `rutter eval --artefact ARTEFACT --data OUTCOMES
 
@@ -52,7 +53,8 @@ interface Given {
 
 /** An artefact ready to be measured on outcomes. Throws ERR_CONFIG_INVALID where the two do not fit. */
 export function prepared(bytes: Uint8Array, data: LabData, { path, embedder, strategy: given }: Given): Loaded {
-  const { header, learnt, space } = readArtefact(bytes, path);
+  const artefact = readArtefact(bytes, path);
+  const { header, space } = artefact;
   const strategy = given ?? header.strategy;
   const learner = learnerOf(strategy);
   if (learner.name !== header.strategy && strategy !== header.strategy)
@@ -65,6 +67,7 @@ export function prepared(bytes: Uint8Array, data: LabData, { path, embedder, str
       'ERR_CONFIG_INVALID',
       `${path} was trained with embedder ${header.embedder}; found ${embedder}.`,
     );
+  const restored = restorePredictor(learner, artefact);
   const places = header.models.map((model) => data.outcomes.models.indexOf(model));
   const allowed = places.flatMap((place, model) => (place >= 0 ? [model] : []));
   if (allowed.length === 0)
@@ -74,10 +77,10 @@ export function prepared(bytes: Uint8Array, data: LabData, { path, embedder, str
     );
   return {
     strategy,
-    predictor: remembered(learner.restore(learnt, header.models.length)),
+    predictor: remembered(restored.predictor),
     places,
     allowed,
-    costUnit: (header.facts.costUnit as number | undefined) ?? 1,
+    costUnit: restored.costUnit,
     features: data.raw.map((raw) => inSpace(space, raw)),
   };
 }

@@ -126,6 +126,41 @@ it('ranks by ratings alone, whatever is asked, where llmrouter-elo decides', asy
 });
 
 describe('the commands', () => {
+  it('train every strategy at once, compare them on questions none of them saw, and leave artefacts that serve', async () => {
+    const { stdout } = await command('train', 'all', '--data', 'train.jsonl', '--out', 'fleet');
+    expect(stdout).toContain('Learnt from 320 questions, measured on 80');
+    for (const strategy of [...strategies, 'llmrouter-elo'])
+      expect(stdout).toMatch(new RegExp(`^${strategy} +\\d+\\.`, 'm'));
+    // Ratings alone know half of the answers; who reads the question knows nearly all.
+    const quality = (strategy: string) => Number(new RegExp(`^${strategy} +([\\d.]+)`, 'm').exec(stdout)?.[1]);
+    expect(quality('rutter-auto')).toBeGreaterThan(85);
+    expect(quality('llmrouter-elo')).toBeLessThan(70);
+    const gateway = await startGateway({ config: configFor('llmrouter-mf', at('fleet/llmrouter-mf.rra')) });
+    expect(await said(gateway, poems(1))).toBe('poet');
+  });
+
+  it('learn from the files of LLMRouter as they are', async () => {
+    const lines = outcomes(400, ['counter', 'poet'])
+      .split('\n')
+      .map((line) => {
+        const { query, model, performance } = JSON.parse(line) as Record<string, unknown>;
+        const rest = {
+          response: 'text',
+          token_num: 12,
+          embedding_id: 3,
+          metric: 'em_mc',
+          choices: null,
+          ground_truth: 'A',
+        };
+        return JSON.stringify({ task_name: 'mixed', query, model_name: model, performance, ...rest });
+      });
+    await writeFile(at('routing_data_train.jsonl'), lines.join('\n'));
+    await command('train', 'llmrouter-knn', '--data', 'routing_data_train.jsonl', '--out', 'theirs.rra');
+    const gateway = await startGateway({ config: configFor('llmrouter-knn', at('theirs.rra')) });
+    expect(await said(gateway, sums(3001))).toBe('counter');
+    expect(await said(gateway, poems(3001))).toBe('poet');
+  });
+
   it('measure an artefact on outcomes it has not seen, and write every decision', async () => {
     await command('train', 'rutter-auto', '--data', 'train.jsonl', '--out', 'measured.rra');
     await writeFile(at('test.jsonl'), outcomes(100, ['counter', 'poet']));

@@ -7,7 +7,14 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { inSpace, pairedInterval, rankModels, readArtefact, trainArtefact } from '@rutter/plugin-sdk/learning';
+import {
+  inSpace,
+  pairedInterval,
+  rankModels,
+  readArtefact,
+  restorePredictor,
+  trainArtefact,
+} from '@rutter/plugin-sdk/learning';
 import { fakeHost } from '@rutter/plugin-sdk/testing';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -63,9 +70,10 @@ function bestPerTask({ outcomes }) {
 
 /** Median microseconds of one decision, the features at hand. */
 function decisionUs(bytes, raw) {
-  const { header, learnt, space } = readArtefact(bytes, 'artefact');
-  const predictor = learners.get(header.strategy).restore(learnt, header.models.length);
-  const options = { costWeight: 0, costUnit: 1 };
+  const artefact = readArtefact(bytes, 'artefact');
+  const { header, space } = artefact;
+  const { predictor, costUnit } = restorePredictor(learners.get(header.strategy), artefact);
+  const options = { costWeight: 0, costUnit };
   const times = raw.slice(0, 200).map((one) => {
     const start = process.hrtime.bigint();
     rankModels(predictor, inSpace(space, one), options);

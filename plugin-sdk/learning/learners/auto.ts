@@ -9,13 +9,13 @@
 import { z } from 'zod';
 import { argmax } from '../../numerics/vectors.ts';
 import type { Learnt } from '../artefact.ts';
+import { costScorer, costUnitOf, learnCost } from '../cost.ts';
 import type { Features } from '../features.ts';
 import { foldsOf, joined, subset } from '../folds.ts';
 import type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from '../learner.ts';
 import { meansByModel } from '../outcomes.ts';
 import { blend, logitOf } from './blend.ts';
 import { chooseMargin, chooseShare } from './choose.ts';
-import { costScorer, learnCost } from './cost.ts';
 import { kindsLearner } from './kinds.ts';
 import { linearLearner } from './linear.ts';
 import { neighboursLearner } from './neighbours.ts';
@@ -111,11 +111,9 @@ export const autoLearner: Learner<z.output<typeof options>> = {
     const set = joined(run);
     const models = set.outcomes.models.length;
     const best = argmax(meansByModel(set.outcomes.quality, models));
-    const costs = [...meansByModel(set.outcomes.cost, models)].filter((cost) => cost > 0);
-    const costUnit = costs.length > 0 ? Math.max(...costs) : 1;
     const weights = learnCost(set);
     const { logits, passes } = outOfFold(set, run, folds);
-    const unseen = { set, logits, cost: weights && costScorer(weights, models), costUnit };
+    const unseen = { set, logits, cost: weights && costScorer(weights, models), costUnit: costUnitOf(set.outcomes) };
     const share = chooseShare(unseen);
     const margin = chooseMargin(unseen, best, share);
     // All outcomes are learnt from; one of them stands in for what is kept aside.
@@ -123,21 +121,18 @@ export const autoLearner: Learner<z.output<typeof options>> = {
     const { facts, blocks } = packed(
       parts.map((part, index) => trainBag(part, { ...all, passes: passes[index] as number })),
     );
-    if (weights) blocks['cost.weights'] = weights;
     run.onProgress?.({ step: 'all outcomes', share: 1 });
-    return { facts: { best, share, margin, costUnit, parts: facts }, blocks };
+    return { facts: { best, share, margin, parts: facts }, blocks };
   },
   restore(learnt, models): Predictor {
     const { best, share, margin } = learnt.facts as { best: number; share: number; margin: number };
     const scorers = unpacked(learnt, models);
-    const cost = learnt.blocks['cost.weights'];
     return {
       quality: (features) =>
         blend(
           scorers.map((bag) => logitsOf(bag, features)),
           share,
         ),
-      ...(cost ? { cost: costScorer(cost, models) } : {}),
       preferred: { model: best, margin },
     };
   },

@@ -9,7 +9,6 @@ import { sigmoid } from '../../numerics/vectors.ts';
 import { labelled, upstreamOption } from '../labels.ts';
 import type { Learner } from '../learner.ts';
 import type { Outcomes } from '../outcomes.ts';
-import { costScorer, learnCost } from './cost.ts';
 
 const options = z.strictObject({
   prior: z.number().positive().default(1).describe('Strength of the pull of all ratings towards each other.'),
@@ -37,7 +36,6 @@ export const eloLearner: Learner<z.output<typeof options>> = {
     const isFaithful = upstream === 'faithful';
     const outcomes = isFaithful ? labelled(train.outcomes) : train.outcomes;
     const ratings = fitRatings(countWins(outcomes, isFaithful), outcomes.models.length, prior);
-    const cost = learnCost(train);
     return {
       // The scale of chess: 400 points are odds of ten to one.
       facts: {
@@ -45,17 +43,16 @@ export const eloLearner: Learner<z.output<typeof options>> = {
           outcomes.models.map((model, at) => [model, Math.round(1000 + (400 * (ratings[at] as number)) / Math.LN10)]),
         ),
       },
-      blocks: { 'elo.ratings': Float32Array.from(ratings), ...(cost ? { 'cost.weights': cost } : {}) },
+      blocks: { 'elo.ratings': Float32Array.from(ratings) },
     };
   },
-  restore({ blocks }, models) {
+  restore({ blocks }) {
     const ratings = blocks['elo.ratings'] as Float32Array;
     // The chance to beat another model drawn at random.
     const chances = Float64Array.from(ratings, (own, at) => {
       const others = [...ratings].filter((_other, place) => place !== at);
       return others.reduce((sum, other) => sum + sigmoid(own - other), 0) / Math.max(1, others.length);
     });
-    const cost = blocks['cost.weights'];
-    return { quality: () => chances, ...(cost ? { cost: costScorer(cost, models) } : {}) };
+    return { quality: () => chances };
   },
 };

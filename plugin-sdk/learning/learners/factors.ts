@@ -11,7 +11,6 @@ import { denseRow, denseRows } from '../features.ts';
 import { labelledSet, upstreamOption } from '../labels.ts';
 import { crossEntropy, EarlyStop, type Learner, type Scorer } from '../learner.ts';
 import { calibrate, calibrated } from './calibration.ts';
-import { costScorer, learnCost } from './cost.ts';
 
 const scale = { embedding: 4, traits: 0.5 };
 
@@ -139,16 +138,14 @@ export const factorsLearner: Learner<z.output<typeof options>> = {
       },
     });
     const kept = stop.best ?? parameters;
-    const cost = learnCost(run.train);
     return {
       facts: { ...shape, ...calibrate(validation, scorer(shape, kept)), stoppedAt: stop.at + 1 },
-      blocks: { 'factors.parameters': kept, ...(cost ? { 'cost.weights': cost } : {}) },
+      blocks: { 'factors.parameters': kept },
     };
   },
   restore({ facts, blocks }, models) {
     const { width, dim, slope, offset } = facts as unknown as FactorShape & { slope: number; offset: number };
     const score = scorer({ width, dim, models }, blocks['factors.parameters'] as Float32Array);
-    const cost = blocks['cost.weights'];
-    return { quality: calibrated(score, { slope, offset }), ...(cost ? { cost: costScorer(cost, models) } : {}) };
+    return { quality: calibrated(score, { slope, offset }) };
   },
 };

@@ -8,7 +8,6 @@ import { RutterError } from '../../contract/errors.ts';
 import { argmax, sigmoid } from '../../numerics/vectors.ts';
 import type { Learner, Scorer, TrainingSet } from '../learner.ts';
 import { meansByModel, type Outcomes } from '../outcomes.ts';
-import { costScorer, learnCost } from './cost.ts';
 import { networkLearner } from './network.ts';
 
 const options = z.strictObject({
@@ -109,19 +108,16 @@ export const ladderLearner: Learner<Options> = {
     );
     const { quality } = networkLearner.restore(learnt, rungs.length - 1);
     const threshold = settings.router_threshold ?? thresholdFor(run.validation, quality, settings.strong_share);
-    const cost = learnCost(run.train);
     return {
       facts: { ...learnt.facts, rungs, threshold },
-      blocks: { ...learnt.blocks, ...(cost ? { 'cost.weights': cost } : {}) },
+      blocks: { ...learnt.blocks },
     };
   },
   restore(learnt, models) {
     const { rungs, threshold } = learnt.facts as { rungs: readonly number[]; threshold: number };
     const scorer = networkLearner.restore(learnt, rungs.length - 1).quality;
-    const cost = learnt.blocks['cost.weights'];
     return {
       quality: (features) => climbed(scorer(features), { rungs, threshold, models }),
-      ...(cost ? { cost: costScorer(cost, models) } : {}),
     };
   },
 };

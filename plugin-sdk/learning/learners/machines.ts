@@ -12,7 +12,6 @@ import { denseRow, denseRows, type Features } from '../features.ts';
 import { labelled, upstreamOption } from '../labels.ts';
 import type { Learner, Scorer, TrainingRun } from '../learner.ts';
 import { type Outcomes, pick } from '../outcomes.ts';
-import { costScorer, learnCost } from './cost.ts';
 
 const scale = { embedding: 8, traits: 1 };
 
@@ -178,8 +177,6 @@ export const machinesLearner: Learner<Options> = {
       blocks['svm.slopes'] = Float32Array.from(lines, ({ slope }) => slope);
       blocks['svm.offsets'] = Float32Array.from(lines, ({ offset }) => offset);
     }
-    const cost = learnCost(run.train);
-    if (cost) blocks['cost.weights'] = cost;
     return { facts: { ...kernel, width }, blocks };
   },
   restore({ facts, blocks }, models) {
@@ -187,10 +184,8 @@ export const machinesLearner: Learner<Options> = {
     const [weights, bias] = [blocks['svm.weights'] as Float32Array, blocks['svm.bias'] as Float32Array];
     const margins = marginsOf(facts as unknown as Kernel, rows, facts.width as number, weights, bias);
     const [slopes, offsets] = [blocks['svm.slopes'], blocks['svm.offsets']];
-    const cost = blocks['cost.weights'];
     return {
       quality: slopes && offsets ? chances(margins, slopes, offsets) : votes(margins, models),
-      ...(cost ? { cost: costScorer(cost, models) } : {}),
     };
   },
 };

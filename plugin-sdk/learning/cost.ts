@@ -1,12 +1,18 @@
 /** Expected cost of a call: log USD, linear in embedding and traits, one line a model. */
-import { fitRidge, predictRidge } from '../../numerics/ridge.ts';
-import { denseRow, denseRows, type Features } from '../features.ts';
-import type { Scorer, TrainingSet } from '../learner.ts';
-import { meansByModel } from '../outcomes.ts';
+import { fitRidge, predictRidge } from '../numerics/ridge.ts';
+import { denseRow, denseRows, type Features } from './features.ts';
+import type { Scorer, TrainingSet } from './learner.ts';
+import { meansByModel, type Outcomes } from './outcomes.ts';
 
 const scale = { embedding: 2, traits: 1 };
 const penalty = 20;
 const least = 1e-9;
+
+/** What a call of the dearest model usually costs, in USD; 1 where no outcome tells a cost. */
+export function costUnitOf({ cost, models }: Outcomes): number {
+  const known = [...meansByModel(cost, models.length)].filter((one) => one > 0);
+  return known.length > 0 ? Math.max(...known) : 1;
+}
 
 /** Undefined where no outcome tells a cost. */
 export function learnCost({ features, outcomes }: TrainingSet): Float32Array | undefined {
