@@ -117,7 +117,7 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
         resident.call(
           'authorise',
           { context: shown.context(context), call: shown.call(call), groups },
-          { ms, context },
+          { ms, context, mayRefuse: true },
           nothing,
         ),
     }),
@@ -126,7 +126,7 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
         resident.call(
           'checkRequest',
           { context: shown.context(context), call: shown.call(call) },
-          { ms, context },
+          { ms, context, mayRefuse: true },
           verdictOf,
         ),
     }),
@@ -138,7 +138,7 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
 /** A stream is held back until it has been seen whole: its watcher is asked about all of it at once. */
 function replyChecker({ resident, shown, offer, ms }: Neighbour): NonNullable<Guard['checkReply']> {
   return async (context, reply) => {
-    const about = { ms, context };
+    const about = { ms, context, mayRefuse: true };
     let current = reply;
     if (offer.parts.has('events') && context.features.get('stream') === 1) {
       const argument = { context: shown.context(context), events: replyEvents(reply) };

@@ -29,6 +29,8 @@ export interface ResidentOptions {
 export interface Asking {
   readonly ms: number;
   readonly context?: RequestContext;
+  /** Whether a refusal of the request is an answer: only guards may. */
+  readonly mayRefuse?: boolean;
 }
 
 export class Resident {
@@ -86,7 +88,7 @@ export class Resident {
     try {
       answer = await port.call(method, argument, asking);
     } catch (error) {
-      if (isRefusing(error)) throw error;
+      if (asking.mayRefuse && isRefusing(error)) throw error;
       const { code, message } = RutterError.from(error, 'ERR_PLUGIN_FAILED');
       // An isolate that is gone has been counted when it went.
       if (code !== 'ERR_PLUGIN_DOWN') this.#fell(message);
