@@ -48,7 +48,7 @@ module.exports = {
       'examples-name-the-sdk',
       'A path into plugin-sdk is not what a user has; its package name is.',
       { path: '^(examples|docker)/' },
-      { path: '^plugin-sdk/', dependencyTypesNot: ['aliased-workspace'] },
+      { path: '^plugin-sdk/', dependencyTypes: ['local'], dependencyTypesNot: ['aliased-workspace'] },
     ),
   ],
   options: {

@@ -151,6 +151,7 @@ async function readJudged(
   if (packed !== undefined) {
     const judged = judge(packed, judging);
     const origin = isTrusted || (judged.isTrusted && mayBeTrusted) ? 'folder' : 'untrusted';
+    if (origin === 'untrusted') await refuseLinks(folder);
     return packageOf(packed, { from: folder, folder, origin, isVouched: judged.isTrusted });
   }
   const manifest = isTrusted ? (await describeFolder(folder)).manifest : await describeUntrusted(folder);
@@ -163,6 +164,16 @@ async function readJudged(
   // What was described a moment ago may be another by now.
   judgeUnpacked(made.manifest, judging);
   return packageOf(made, { from, folder, origin, isVouched: judged?.isTrusted ?? false });
+}
+
+/** A file of a folder that is not trusted stands in it. */
+async function refuseLinks(folder: string): Promise<void> {
+  for (const name of Object.values(packedNames))
+    if (await isLink(join(folder, name)))
+      throw new RutterError(
+        'ERR_PLUGIN_INVALID',
+        `${join(folder, name)} is a link; the plugin's folder is not trusted, and links in it are not followed.`,
+      );
 }
 
 function packageOf(

@@ -123,7 +123,12 @@ export class Sandbox {
       },
     });
     try {
-      await load(name, resident);
+      const defined = await load(name, resident);
+      if (defined.kind !== kind)
+        throw new RutterError(
+          'ERR_PLUGIN_INVALID',
+          `Plugin "${name}" defines another kind than "${kind}", which its manifest says.`,
+        );
       const checked = await configured(instance, configuration, { resident, secrets });
       if ('diagnostics' in checked) {
         await resident.end(0);

@@ -4,7 +4,7 @@ import type { Candidate, Log, Outcome, Ranking, RequestContext, Strategy } from 
 import { candidate, manualClock, outcome, requestContext, seededRandom } from '@rutter/plugin-sdk/testing';
 import { afterAll, expect, it } from 'vitest';
 import type { Configuration } from '../../core/config/types.ts';
-import { readPacked } from '../../core/plugins/distribution.ts';
+import { readPackedShipped } from '../../core/plugins/distribution.ts';
 import { Evaluator } from '../../core/plugins/evaluate.ts';
 import { createHost } from '../../core/plugins/host.ts';
 import { KeepStore } from '../../core/plugins/keep.ts';
@@ -41,7 +41,7 @@ function services(clock: KernelServices['clock']): KernelServices {
 
 async function bothPlaces(name: string) {
   const folder = join(root, 'strategies', name);
-  const found = (await readPacked(join(folder, 'dist'), folder, 'shipped')) as PluginPackage;
+  const found = (await readPackedShipped(join(folder, 'dist'), folder)) as PluginPackage;
   const clock = manualClock();
   const { definition } = await new Evaluator().acquire(found);
   const { host } = createHost({
