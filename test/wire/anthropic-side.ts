@@ -50,7 +50,8 @@ const answersByTool = (request: Fields) =>
 /** A tool's input is an object: of another schema the value stands inside one. */
 const isWrapped = (schema: unknown) => isDeepStrictEqual(fieldsOf(schema).required, [wrapper]);
 
-function blocksOf({ text, calls = [], reasoning, signature = usualSignature }: Truth, request: Fields): Block[] {
+function blocksOf(truth: Truth, request: Fields): Block[] {
+  const { text, calls = [], reasoning, sealed, signature = usualSignature } = truth;
   const blocks: Block[] = [];
   if (reasoning !== undefined)
     blocks.push({
@@ -61,6 +62,10 @@ function blocksOf({ text, calls = [], reasoning, signature = usualSignature }: T
         { type: 'signature_delta', signature },
       ],
     });
+  if (sealed !== undefined) {
+    const block = { type: 'redacted_thinking', data: sealed };
+    blocks.push({ start: block, whole: block, deltas: [] });
+  }
   if (text !== undefined && answersByTool(request)) blocks.push(jsonBlock(text, request));
   else if (text !== undefined)
     blocks.push({
@@ -185,7 +190,10 @@ function turnOf({ role, content }: Fields): Turn {
     ...emptyTurn,
     role: role === 'assistant' ? 'assistant' : 'user',
     text: textIn(of('text')),
-    thoughts: of('thinking').map(({ thinking, signature }) => thought(thinking, signature)),
+    thoughts: [
+      ...of('thinking').map(({ thinking, signature }) => thought(thinking, signature)),
+      ...of('redacted_thinking').map(({ data }) => thought('sealed', data)),
+    ],
     images: [...of('image'), ...of('document')].map((image) => {
       const { type, url, media_type: media, data } = fieldsOf(image.source);
       return type === 'url' ? String(url) : `${media},${data}`;

@@ -29,6 +29,22 @@ export const conversations: readonly Scenario[] = [
     ],
   },
   {
+    title: 'Thoughts that are sealed',
+    chat: { messages: [user('The weather in Paris?')], tools: [weather], reasoning_effort: 'low' },
+    truth: {
+      reasoning: 'This I show.',
+      signature: 'c2lnbmVkIDU=',
+      sealed: 'c2VhbGVkIGF3YXk=',
+      calls: [paris],
+      finish: 'tool_calls',
+      tokens: thinking,
+    },
+    further: [
+      { answers: [{ text: 'rain' }], truth: { sealed: 'c2VhbGVkIHRvbw==', text: 'Rain.', finish: 'stop', tokens } },
+      { says: 'Sure?', truth: { text: 'Yes.', finish: 'stop', tokens } },
+    ],
+  },
+  {
     title: 'Thinking over several turns',
     chat: { messages: [user('Paris, Rome, and the time?')], tools: [weather, clock], reasoning_effort: 'low' },
     truth: {

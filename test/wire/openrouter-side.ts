@@ -8,6 +8,7 @@ import { type Fields, fieldsOf, listOf, type Truth } from './truth.ts';
 
 export const processing = ': OPENROUTER PROCESSING\n\n';
 
+const sealedDetail = { type: 'reasoning.encrypted', format: 'anthropic-claude-v1', index: 1 };
 const detail = { type: 'reasoning.text', format: 'anthropic-claude-v1', index: 0 };
 const costUsd = 0.00014;
 const counted = (usage: Fields) => ({ ...usage, cost: costUsd, is_byok: false });
@@ -20,10 +21,13 @@ function ownDelta(delta: Fields): Fields {
 
 export function openRouterWhole(truth: Truth, model: unknown): Fields {
   const { choices, usage, ...rest } = fieldsOf(openAiWhole(truth, model));
-  const { signature } = truth;
+  const { signature, sealed } = truth;
+  const closed = sealed === undefined ? [] : [{ ...sealedDetail, data: sealed }];
   const own = listOf(choices).map(({ message, ...choice }) => {
     const { reasoning_content: text, ...said } = fieldsOf(message);
-    const details = text === undefined ? {} : { reasoning: text, reasoning_details: [{ ...detail, text, signature }] };
+    const shown = text === undefined ? [] : [{ ...detail, text, signature }];
+    const list = [...shown, ...closed];
+    const details = list.length > 0 ? { reasoning: text ?? null, reasoning_details: list } : {};
     return { ...choice, message: { ...said, ...details }, native_finish_reason: choice.finish_reason };
   });
   return { ...rest, provider: 'Acme', choices: own, usage: counted(fieldsOf(usage)) };
@@ -31,8 +35,12 @@ export function openRouterWhole(truth: Truth, model: unknown): Fields {
 
 export function* openRouterEvents(truth: Truth, model: unknown, includesUsage: boolean): Generator<string> {
   yield processing;
-  // The signature comes behind the text that it signs.
-  let isSigned = truth.signature === undefined || truth.reasoning === undefined;
+  // The signature comes behind the text that it signs, what is sealed behind it.
+  const signed =
+    truth.signature === undefined || truth.reasoning === undefined ? [] : [{ ...detail, signature: truth.signature }];
+  const closed = truth.sealed === undefined ? [] : [{ ...sealedDetail, data: truth.sealed }];
+  const last = [...signed, ...closed];
+  let isSigned = last.length === 0;
   for (const event of openAiEvents(truth, model, includesUsage)) {
     const data = event.slice('data: '.length);
     if (!data.startsWith('{')) {
@@ -43,8 +51,9 @@ export function* openRouterEvents(truth: Truth, model: unknown, includesUsage: b
     const [{ delta = {} } = {}] = listOf(chunk.choices);
     if (!isSigned && isPastReasoning(fieldsOf(delta))) {
       isSigned = true;
-      const signed = { content: '', reasoning_details: [{ ...detail, signature: truth.signature }] };
-      const choices = [{ index: 0, delta: signed, finish_reason: null, native_finish_reason: null }];
+      const choices = [
+        { index: 0, delta: { content: '', reasoning_details: last }, finish_reason: null, native_finish_reason: null },
+      ];
       yield `data: ${JSON.stringify({ ...chunk, provider: 'Acme', choices })}\n\n`;
     }
     const choices = listOf(chunk.choices).map((choice) => ({

@@ -123,7 +123,7 @@ const plain: readonly Scenario[] = [
       ],
     } as unknown as Chat,
     truth: { text: 'Short.', finish: 'stop', tokens },
-    asked: { system: 'A long book.', turns: [turn('user', { text: 'Sum up.' })], marks: 2 },
+    asked: { system: 'A long book.', turns: [turn('user', { text: 'Sum up.' })] },
   },
   {
     title: 'Temperature, stop words and a limit',

@@ -91,14 +91,17 @@ function nextTurn(past: readonly Turn[], { answers = [], says = '' }: Pick<Step,
   });
 }
 
-function thoughtsOf({ thoughts }: Side, { reasoning, signature, calls = [] }: Truth): string[] {
+function thoughtsOf({ thoughts }: Side, { reasoning, signature, sealed, calls = [] }: Truth): string[] {
   // Every call of Gemini's is signed, whether or not it tells what it thought.
   if (thoughts === 'signature') {
     const signed = signature ?? (calls.length > 0 ? geminiSignature : undefined);
     return signed === undefined ? [] : [thought('', signed)];
   }
-  if (reasoning === undefined || thoughts === 'none') return [];
-  return [thought(reasoning, thoughts === 'text' ? '' : signature)];
+  if (thoughts === 'none') return [];
+  return [
+    ...(reasoning === undefined ? [] : [thought(reasoning, thoughts === 'text' ? '' : signature)]),
+    ...(sealed === undefined ? [] : [thought('sealed', sealed)]),
+  ];
 }
 
 function withPictures({ pictures: { url } }: Bench, chat: Chat): Chat {

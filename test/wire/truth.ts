@@ -25,6 +25,8 @@ export interface Truth {
   readonly reasoning?: string;
   /** What the vendor signs the reasoning with, where it signs; its usual signature when absent. */
   readonly signature?: string;
+  /** Reasoning that the vendor shows to nobody. */
+  readonly sealed?: string;
   readonly finish: 'stop' | 'length' | 'tool_calls' | 'content_filter';
   readonly tokens: Tokens;
 }
@@ -42,7 +44,7 @@ export interface Told {
 export interface Turn {
   readonly role: 'user' | 'assistant';
   readonly text: string;
-  /** Reasoning of earlier turns, as `text|signature`. */
+  /** Reasoning of earlier turns, as `text|signature`; what was sealed as `sealed|data`. */
   readonly thoughts: readonly string[];
   /** Images, documents and sounds: `mediaType,base64`, or an address. */
   readonly images: readonly string[];

@@ -49,7 +49,10 @@ export function describeSides(matrix: Matrix): () => Bench {
     await forEverySide(async (side) => {
       const cell = await cellOf(bench, side, scenario);
       matrix.note('chat', scenario.title, side.title, cell);
-      for (const { why } of limitsOf(side, scenario.title)) matrix.explain('chat', scenario.title, side.title, why);
+      const limits = limitsOf(side, scenario.title);
+      const decisive = limits.filter(({ isMissing, refuses }) => isMissing || refuses !== undefined);
+      for (const { why } of decisive.length > 0 ? decisive : limits)
+        matrix.explain('chat', scenario.title, side.title, why);
     });
   });
   return () => bench;

@@ -265,7 +265,9 @@ function messagesBlock({
     };
   }
   if (reasoningContent !== undefined) {
-    const { text: thinking, signature } = fieldsOf(fieldsOf(reasoningContent).reasoningText);
+    const { reasoningText, redactedContent } = fieldsOf(reasoningContent);
+    if (redactedContent !== undefined) return { type: 'redacted_thinking', data: redactedContent };
+    const { text: thinking, signature } = fieldsOf(reasoningText);
     return { type: 'thinking', thinking, signature };
   }
   return { type: 'text', text };
@@ -283,7 +285,8 @@ const usageOf = ({ tokens }: Truth) => ({
 
 function converseWhole(truth: Truth, body: Fields): Fields {
   const { content, stop_reason: stop } = fieldsOf(anthropicWhole(truth, body));
-  const blocks = listOf(content).map(({ type, text, id, name, input, thinking, signature }) => {
+  const blocks = listOf(content).map(({ type, text, id, name, input, thinking, signature, data }) => {
+    if (type === 'redacted_thinking') return { reasoningContent: { redactedContent: data } };
     if (type === 'tool_use') return { toolUse: { toolUseId: id, name, input } };
     return type === 'thinking' ? { reasoningContent: { reasoningText: { text: thinking, signature } } } : { text };
   });
@@ -302,6 +305,10 @@ function* converseFrames(truth: Truth, body: Fields): Generator<Buffer> {
     if (type === 'content_block_start' && fieldsOf(block).type === 'tool_use') {
       const { id: toolUseId, name } = fieldsOf(block);
       yield frame('contentBlockStart', { contentBlockIndex, start: { toolUse: { toolUseId, name } } });
+    }
+    if (type === 'content_block_start' && fieldsOf(block).type === 'redacted_thinking') {
+      const delta = { reasoningContent: { redactedContent: fieldsOf(block).data } };
+      yield frame('contentBlockDelta', { contentBlockIndex, delta });
     }
     if (type === 'content_block_delta')
       yield frame('contentBlockDelta', { contentBlockIndex, delta: converseDelta(fieldsOf(delta)) });

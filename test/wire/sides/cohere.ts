@@ -14,6 +14,7 @@ import {
   sse,
   strangers,
   unmarked,
+  unsealed,
   withoutCounts,
   withoutResultFlags,
 } from './side.ts';
@@ -153,6 +154,7 @@ export const cohere: Side = {
   inlines: false,
   limits: [
     unmarked,
+    unsealed,
     {
       rows: reasoningRows,
       why: 'Cohere does not count reasoning tokens.',

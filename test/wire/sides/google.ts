@@ -12,7 +12,18 @@ import {
   type Turn,
   thought,
 } from '../truth.ts';
-import { bodyOf, eventOf, type Fault, type FaultName, type Limit, rows, type Side, sse, unmarked } from './side.ts';
+import {
+  bodyOf,
+  eventOf,
+  type Fault,
+  type FaultName,
+  type Limit,
+  rows,
+  type Side,
+  sse,
+  unmarked,
+  unsealed,
+} from './side.ts';
 
 const fault = (code: number, status: string, message: string, details?: readonly object[]): Fault => ({
   status: code,
@@ -115,6 +126,7 @@ function mediaOf({ inlineData: data, fileData: file }: Fields): string[] {
 
 const limits: readonly Limit[] = [
   unmarked,
+  unsealed,
   {
     rows: [rows.single],
     why: 'Gemini cannot be kept from calling several tools at once.',

@@ -12,6 +12,7 @@ import {
   type Side,
   strangers,
   unmarked,
+  unsealed,
   withoutCounts,
   withoutResultFlags,
 } from './side.ts';
@@ -131,6 +132,7 @@ const notTold: Limit = {
 
 const limits: readonly Limit[] = [
   unmarked,
+  unsealed,
   notTold,
   { rows: [rows.refusal], why: 'Ollama has no finish reason for a refusal.', isMissing: true },
   { rows: [rows.forced, rows.named], why: 'Ollama has no choice among tools.', refuses: 'tool_choice' },

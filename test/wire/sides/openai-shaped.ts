@@ -27,6 +27,7 @@ import {
   rows,
   type Side,
   unmarked,
+  unsealed,
   withoutCounts,
 } from './side.ts';
 
@@ -86,7 +87,7 @@ export const groq: Side = {
       `${chatFields} reasoning_format include_reasoning`,
       'role content tool_calls tool_call_id reasoning',
     ),
-  limits: [unmarked, noErrorFlag, noDocuments('Groq'), noFilter('Groq')],
+  limits: [unmarked, unsealed, noErrorFlag, noDocuments('Groq'), noFilter('Groq')],
 };
 
 export const deepSeek: Side = {
@@ -120,6 +121,7 @@ export const deepSeek: Side = {
   },
   limits: [
     unmarked,
+    unsealed,
     noErrorFlag,
     noImages('DeepSeek'),
     noDocuments('DeepSeek'),
@@ -200,7 +202,9 @@ export const openRouter: Side = {
 };
 
 const detailsOf = (message: Fields | undefined): string[] =>
-  listOf(message?.reasoning_details).map(({ text, signature }) => thought(text, signature));
+  listOf(message?.reasoning_details).map(({ text, signature, data }) =>
+    data === undefined ? thought(text, signature) : thought('sealed', data),
+  );
 
 const mistralFault = (status: number, message: string, type: string, code: string | null = null): Fault => ({
   status,
@@ -280,6 +284,7 @@ export const mistral: Side = {
   ids: 'made',
   limits: [
     unmarked,
+    unsealed,
     noErrorFlag,
     noFilter('Mistral'),
     {

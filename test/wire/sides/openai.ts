@@ -2,7 +2,7 @@
 import { azureEvents, azureWhole } from '../azure-side.ts';
 import { includesUsage } from '../vendors.ts';
 import { base, chatFields, fault, faults, messageFields, noErrorFlag, params, sound } from './openai-shape.ts';
-import { bodyOf, type Fault, type Side, unmarked } from './side.ts';
+import { bodyOf, type Fault, type Side, unmarked, unsealed } from './side.ts';
 
 export const openAi: Side = {
   ...base,
@@ -12,7 +12,7 @@ export const openAi: Side = {
   params: params('/v1'),
   // The bytes of the caller's own dialect pass, and with them what it knows of other vendors.
   complaints: (request) => sound(request, chatFields, `${messageFields} is_error reasoning_content`),
-  limits: [],
+  limits: [unsealed],
 };
 
 const azureFault = (status: number, code: string, message: string): Fault => fault(status, message, code, '');
@@ -50,5 +50,5 @@ export const azure: Side = {
     },
   },
   thoughts: 'none',
-  limits: [noErrorFlag, unmarked],
+  limits: [noErrorFlag, unmarked, unsealed],
 };

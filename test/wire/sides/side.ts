@@ -90,6 +90,7 @@ export const rows = {
   refusal: 'A refusal',
   usage: 'Cached and reasoning tokens in usage',
   reasoning: 'Reasoning, text and a call in one reply',
+  sealed: 'Thoughts that are sealed',
   thinking: 'Thinking over several turns',
   named: 'A tool by its name, called without arguments',
   single: 'One call at a time',
@@ -108,7 +109,7 @@ export const rows = {
 } as const;
 
 /** Rows whose model reasons. */
-export const reasoningRows = [rows.usage, rows.reasoning, rows.thinking] as const;
+export const reasoningRows = [rows.usage, rows.reasoning, rows.thinking, rows.sealed] as const;
 
 /** Counts that a vendor does not tell are not compared. */
 export const withoutCounts =
@@ -117,6 +118,8 @@ export const withoutCounts =
     told.tokens === undefined
       ? told
       : { ...told, tokens: { ...told.tokens, ...Object.fromEntries(names.map((name) => [name, 0])) } };
+
+export const unsealed: Limit = { rows: [rows.sealed], why: 'The vendor seals no thoughts.', isMissing: true };
 
 export const unmarked: Limit = {
   rows: [rows.marks],
