@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { candidate, deployment, fakeHost, outcome, requestContext } from '@rutter/plugin-sdk/testing';
 import { root } from './contestants.mjs';
+import { decide } from './decide.mjs';
 import { withContestant } from './readings.mjs';
 import { median } from './statistics.mjs';
 
@@ -70,4 +71,5 @@ async function reload() {
 }
 
 for (const name of Object.keys(selectNs)) await select(name);
+await decide();
 await reload();
