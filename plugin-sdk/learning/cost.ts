@@ -1,5 +1,5 @@
 /** Expected cost of a call: log USD, linear in embedding and traits, one line a model. */
-import { fitRidge, predictRidge } from '../numerics/ridge.ts';
+import { fitRidge } from '../numerics/ridge.ts';
 import { denseRow, denseRows, type Features } from './features.ts';
 import type { Scorer, TrainingSet } from './learner.ts';
 import { meansByModel, type Outcomes } from './outcomes.ts';
@@ -37,9 +37,16 @@ export function learnCost({ features, outcomes }: TrainingSet): Float32Array | u
 }
 
 export function costScorer(weights: Float32Array, outputs: number): Scorer {
-  const ridge = { width: weights.length / outputs - 1, outputs, weights };
+  const width = weights.length / outputs - 1;
   return (features: Features) => {
     const row = denseRow(features, scale);
-    return Float64Array.from({ length: outputs }, (_none, to) => Math.exp(predictRidge(ridge, row, to)));
+    const out = new Float64Array(outputs);
+    // Input by input: the weights of one input lie together.
+    for (let at = 0, from = 0; at <= width; at++, from += outputs) {
+      const value = at === width ? 1 : (row[at] as number);
+      for (let to = 0; to < outputs; to++) out[to] = (out[to] as number) + value * (weights[from + to] as number);
+    }
+    for (let to = 0; to < outputs; to++) out[to] = Math.exp(out[to] as number);
+    return out;
   };
 }

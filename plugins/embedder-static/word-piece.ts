@@ -21,7 +21,7 @@ const longestWord = 100;
 /** Words whose pieces are remembered. */
 const mostCached = 20_000;
 const longestCached = 32;
-const plainText = /^[\x20-\x7e\s]*$/;
+const plainText = /^[\x20-\x7e\t\n\r]*$/;
 const plainSplit = /[a-z0-9]+|[!-/:-@[-`{-~]/g;
 const unknown: readonly number[] = [];
 
@@ -83,12 +83,13 @@ export class WordPiece {
 }
 
 /** Words and punctuation characters, lower case and without accents. */
-function* wordsOf(text: string): Iterable<string> {
+function wordsOf(text: string): Iterable<string> {
   // The common case needs none of the tables: ASCII without control characters.
-  if (plainText.test(text) && !control.test(text.replace(/[\t\n\r]/g, ' '))) {
-    yield* text.toLowerCase().match(plainSplit) ?? [];
-    return;
-  }
+  if (plainText.test(text)) return text.toLowerCase().match(plainSplit) ?? [];
+  return unplainWordsOf(text);
+}
+
+function* unplainWordsOf(text: string): Iterable<string> {
   for (const chunk of spaced(text).split(/\s+/u)) {
     if (chunk === '') continue;
     let word = '';
