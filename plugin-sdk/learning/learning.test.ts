@@ -80,7 +80,7 @@ describe.each(readers)('the learner $name', (learner) => {
   it('moves to the cheaper model once cost weighs enough', () => {
     const poem = 'please translate the poem into French with rhyme now once 8';
     expect(choose(poem).model).toBe(1);
-    expect(choose(poem).costUsd).toBeCloseTo(0.004, 3);
+    expect(choose(poem, 0.001).costUsd).toBeCloseTo(0.004, 3);
     expect(choose(poem, 5).model).toBe(0);
   });
 
