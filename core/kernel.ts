@@ -38,7 +38,7 @@ import type { PluginInstance } from './plugins/types.ts';
 import { Sandbox } from './sandbox/sandbox.ts';
 import { Authenticator } from './upstream/auth/authenticator.ts';
 import { Upstream } from './upstream/exchange.ts';
-import { kernelFetch } from './upstream/kernel-fetch.ts';
+import { kernelFetch, sourceFetch } from './upstream/kernel-fetch.ts';
 import { watchSecrets } from './upstream/secret.ts';
 import { type ConnectionSecurity, readSecurity } from './upstream/tls.ts';
 import { version } from './version.ts';
@@ -90,6 +90,7 @@ export class Kernel {
   readonly #services: PathServices;
   readonly #faults = new Map<string, number>();
   readonly #told = new WeakSet<ReloadReport>();
+  readonly #ended = new AbortController();
   readonly #toldUnpriced = new Set<string>();
 
   constructor(options: KernelOptions) {
@@ -117,7 +118,10 @@ export class Kernel {
       clock: systemClock,
       seed: options.environment.RUTTER_SEED ?? String(Math.random()),
       dataFolder: options.dataFolder,
-      fetch: (url, fetchOptions) => kernelFetch(this.#upstream, url, fetchOptions),
+      fetch: (url, fetchOptions, kind) =>
+        kind === 'source'
+          ? sourceFetch(this.#upstream, this.#services.authenticator, { url, options: fetchOptions })
+          : kernelFetch(this.#upstream, url, fetchOptions),
       spawnEnabled: true,
       invoke,
       provides: ['models'],
@@ -308,8 +312,28 @@ export class Kernel {
       );
   }
 
+  /** Looks at the sources of plugins from now on, and asks for a reload when one has changed. */
+  watchSources(): void {
+    void this.#lookAtSources();
+  }
+
+  async #lookAtSources(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      const ms = this.keeper.current?.configuration.kernel.sourcePollMs ?? 30_000;
+      await systemClock.sleep(ms, signal).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        if (await this.keeper.haveSourcesChanged()) await (this.#options.reload?.('source') ?? this.reload('source'));
+      } catch (error) {
+        this.log.of('sources').warn({ error: RutterError.from(error).message }, 'the sources could not be looked at');
+      }
+    }
+  }
+
   /** Ends what runs, in order: streams, generations and their instances, upstream connections. */
   async stop(): Promise<boolean> {
+    this.#ended.abort();
     const drainMs = this.keeper.current?.configuration.kernel.drainMs ?? 0;
     this.event({ type: 'draining' });
     this.#health.stop();

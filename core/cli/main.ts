@@ -14,6 +14,7 @@ rutter reload [options]      makes a running gateway read its configuration agai
 rutter diff [FILE]           tells what a reload would start, stop and carry over; changes nothing
 rutter rollback [N]          puts an earlier generation of a running gateway in force again
 rutter generations           lists the last ten generations of a running gateway
+rutter publish FOLDER        puts a packed plugin where gateways look for it
 rutter version               says which Rutter this is
 `;
 
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, () => Promise<(args: readonly string[]) 
   diff: async () => (await import('./reload-commands.ts')).diff,
   rollback: async () => (await import('./reload-commands.ts')).rollback,
   generations: async () => (await import('./reload-commands.ts')).generations,
+  publish: async () => (await import('./publish.ts')).publishCommand,
   version: async () => async () => {
     const { version } = await import('../version.ts');
     process.stdout.write(`rutter ${version}\n`);

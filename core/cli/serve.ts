@@ -31,6 +31,7 @@ export async function serve(args: readonly string[]): Promise<number> {
       since: startedAt,
       changed: () => kernel.reload('file'),
     });
+    kernel.watchSources();
     process.stdout.write(listening);
     return -1;
   } catch (error) {

@@ -6,8 +6,7 @@
  */
 import { RutterError, type State, type Store } from '@rutter/plugin-sdk';
 import type { Configuration } from '../config/types.ts';
-import { defaultDeadlines } from '../generation/keeper.ts';
-import { type Running, setUp } from '../generation/running.ts';
+import { defaultDeadlines, type Running, setUp } from '../generation/running.ts';
 import { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';

@@ -83,6 +83,7 @@ class Worker {
     }
     const { host, tls } = await listenOptions(this.#options, isGuarded(this.#kernel));
     const where = { host, port: this.#options.port, isSecure: tls !== undefined, notes: this.#notes };
+    this.#kernel.watchSources();
     this.#channel.tell({
       type: 'booted',
       watched: this.#kernel.keeper.watched,

@@ -20,6 +20,7 @@ export function kernelSettings(
     maxConcurrentRequests: value('max_concurrent_requests') ?? value('global_max_parallel_requests'),
     maxRequestBytes: Math.floor((requestMib ?? 32) * bytesPerMib),
     maxMultipartBytes: Math.floor(multipartMib * bytesPerMib),
+    sourcePollMs: value('source_poll_interval') ?? 30_000,
     drainMs: value('drain_timeout') ?? 600_000,
     connectTimeoutMs: value('connect_timeout') ?? 5_000,
     interTokenTimeoutMs: value('inter_token_timeout') ?? 120_000,

@@ -179,6 +179,8 @@ export interface KernelSettings {
   /** Extra accepted header for the key (`litellm_key_header_name`). */
   readonly keyHeader: string | undefined;
   readonly pluginFolder: string | undefined;
+  /** How often sources of plugins are looked at. Default 30,000. */
+  readonly sourcePollMs: number;
   /** Vendor and plugin addresses in private networks that host.fetch and caller-chosen addresses may reach: CIDRs or host names. */
   readonly allowedAddresses: readonly string[];
   readonly mockTestingAllowed: boolean;

@@ -6,7 +6,7 @@
  * live at once.
  */
 import { join } from 'node:path';
-import { type KernelEvent, RutterError } from '@rutter/plugin-sdk';
+import { type KernelEvent, RutterError, type Source } from '@rutter/plugin-sdk';
 import type { DependencyContainer } from 'tsyringe';
 import { within } from '../deadline.ts';
 import type { Distribution } from '../plugins/distribution.ts';
@@ -14,6 +14,8 @@ import { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
+import { RemotePluginReader } from '../sources/remote-plugins.ts';
+import type { SourceChoice } from '../sources/source-table.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
 import { ChangeQueue, type Waiting } from './change-queue.ts';
 import type { Generation } from './generation.ts';
@@ -23,7 +25,7 @@ import { type InstanceRow, listInstances } from './list.ts';
 import type { ChangePlan } from './plan-change.ts';
 import { CompositionReader, type ReadComposition, type ReadConfiguration } from './read-composition.ts';
 import { type Change, describeDiagnostic, type ReloadReport, type Rollback } from './report.ts';
-import { type Deadlines, type Remote, traced } from './running.ts';
+import { type Deadlines, defaultDeadlines, type Remote, traced } from './running.ts';
 import { kernelToken } from './tokens.ts';
 
 export type { BuildParts } from './assembler.ts';
@@ -82,7 +84,6 @@ interface Made<P> {
 const preparedMs = 60_000;
 /** How long a change under way may take to end when the keeper closes. */
 const closeMs = 2000;
-export const defaultDeadlines: Deadlines = { setupMs: 10_000, smokeMs: 5000, disposeMs: 10_000 };
 
 export class GenerationKeeper<P> {
   readonly #options: KeeperOptions<P>;
@@ -94,6 +95,7 @@ export class GenerationKeeper<P> {
   readonly #open = new Map<Prepared<P>, Open<P>>();
   readonly #live = new Set<Live<P>>();
   readonly #history = new History();
+  readonly #remote: RemotePluginReader;
   #current: Live<P> | undefined;
   #awaited: Waiting | undefined;
   #number: number;
@@ -106,8 +108,17 @@ export class GenerationKeeper<P> {
     this.#options = options;
     this.#number = (options.firstNumber ?? 1) - 1;
     this.#kernel = kernel;
+    this.#remote = new RemotePluginReader(kernel);
     const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock, sandbox: kernel.sandbox });
-    this.#reader = new CompositionReader({ readConfiguration, distribution, cache, dataFolder, provided, required });
+    this.#reader = new CompositionReader({
+      readConfiguration,
+      distribution,
+      cache,
+      dataFolder,
+      provided,
+      required,
+      remote: this.#remote,
+    });
     this.#assembler = new Assembler<P>({
       root,
       kernel,
@@ -176,6 +187,16 @@ export class GenerationKeeper<P> {
     }
   }
 
+  /** The source for a bucket, for whoever writes to it. */
+  openSource(address: { readonly scheme: string; readonly bucket: string }, choice: SourceChoice): Promise<Source> {
+    return this.#remote.open(address, choice);
+  }
+
+  /** Whether a source of plugins differs from what was read last. */
+  haveSourcesChanged(): Promise<boolean> {
+    return this.#remote.haveChanged();
+  }
+
   /** The last ten generations, oldest first, and whether what is in force was read from the files. */
   generations(): GenerationList {
     return listGenerations(this.#history, this.live, this.#current?.generation.number);
@@ -238,6 +259,7 @@ export class GenerationKeeper<P> {
     this.#current = undefined;
     await Promise.all([...this.#open.keys()].map((prepared) => this.abort(prepared)));
     await Promise.all(this.live.map((generation) => generation.retire(drainMs)));
+    await this.#remote.close();
     // A change on its way finds the keeper closed and gives up what it made.
     const late = 'The change under way took longer to end';
     const turn = async () => (await this.#queue.turn())();
@@ -305,6 +327,11 @@ export class GenerationKeeper<P> {
       this.#emit({ type: 'generation-retired', generation: generation.number });
     });
     this.#emit({ type: 'generation-started', generation: generation.number });
+    if (rollbackOf === undefined)
+      void this.#remote.keep().catch((error: unknown) => {
+        const fields = { error: RutterError.from(error).message };
+        this.#kernel.log('sources').warn(fields, 'what runs of what came from sources could not be written down');
+      });
     void before?.generation.retire(generation.configuration.kernel.drainMs);
     return { ...report, generation: generation.number };
   }

@@ -8,6 +8,7 @@ import type { PackCache } from '../plugins/pack-cache.ts';
 import type { Composition } from '../plugins/plan.ts';
 import { SignerMemory } from '../plugins/signer-memory.ts';
 import type { PluginPackage } from '../plugins/types.ts';
+import type { RemotePluginReader } from '../sources/remote-plugins.ts';
 
 export interface KnownNames {
   /** Undefined leaves them unchecked. */
@@ -30,6 +31,8 @@ export interface CompositionOptions {
   readonly distribution: Distribution | undefined;
   readonly cache: PackCache;
   readonly dataFolder: string;
+  /** Plugins from sources; none are at hand when absent. */
+  readonly remote?: Pick<RemotePluginReader, 'read'>;
   /** Services the kernel provides, and those it needs. */
   readonly provided: readonly string[];
   readonly required: readonly string[];
@@ -121,7 +124,9 @@ export class CompositionReader {
     const pluginFolder = this.#pluginFolder(configuration);
     const { plugins: entries, settings, trust } = configuration;
     const memory = new SignerMemory(join(this.#options.dataFolder, 'plugin-signers.json'));
+    const remote = await this.#options.remote?.read({ configuration, shipped });
     const discovery = await discover({
+      remote,
       shipped,
       entries,
       settings,

@@ -29,6 +29,8 @@ export interface Deadlines {
   readonly disposeMs: number;
 }
 
+export const defaultDeadlines: Deadlines = { setupMs: 10_000, smokeMs: 5000, disposeMs: 10_000 };
+
 export interface Running {
   readonly key: string;
   readonly name: string;

@@ -11,6 +11,7 @@ import { basename, isAbsolute, join } from 'node:path';
 import { type Manifest, RutterError } from '@rutter/plugin-sdk';
 import { describeFolder, type PackedFiles, packedNames, readPackedFiles } from '@rutter/plugin-sdk/pack';
 import type { Diagnostic, Place, PluginEntry, TrustSettings } from '../config/types.ts';
+import type { RemotePlugins } from '../sources/remote-plugins.ts';
 import type { PackCache } from './pack-cache.ts';
 import type { SignerMemory } from './signer-memory.ts';
 import { statOrNothing } from './source-files.ts';
@@ -24,6 +25,8 @@ export interface DiscoveryOptions {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Each folder in it is a plugin; it need not exist. */
   readonly pluginFolder: string;
+  /** Plugins that were brought from sources. */
+  readonly remote: RemotePlugins | undefined;
   readonly cache: PackCache;
   readonly trust: TrustSettings;
   readonly memory: SignerMemory;
@@ -55,7 +58,7 @@ interface Found {
 }
 
 export async function discover(options: DiscoveryOptions): Promise<Discovery> {
-  const wanted = [...namedFolders(options.entries), ...(await droppedFolders(options))];
+  const wanted = [...namedFolders(options.entries), ...broughtFolders(options), ...(await droppedFolders(options))];
   const found: Found[] = [];
   for (let start = 0; start < wanted.length; start += packedAtOnce)
     found.push(...(await Promise.all(wanted.slice(start, start + packedAtOnce).map((one) => load(one, options)))));
@@ -65,11 +68,16 @@ export async function discover(options: DiscoveryOptions): Promise<Discovery> {
     if (loaded === undefined) continue;
     byUse.set(one.folder, loaded);
     if (one.entry !== undefined) byUse.set(one.entry.use, loaded);
+    for (const [use, folder] of options.remote?.folders ?? []) if (folder === one.folder) byUse.set(use, loaded);
   }
   return {
     packages,
     byUse,
-    diagnostics: [...found.flatMap(({ diagnostic }) => diagnostic ?? []), ...duplicates(packages, options.entries)],
+    diagnostics: [
+      ...(options.remote?.diagnostics ?? []),
+      ...found.flatMap(({ diagnostic }) => diagnostic ?? []),
+      ...duplicates(packages, options.entries),
+    ],
     folders: namedFolders(options.entries).map(({ folder }) => folder),
   };
 }
@@ -81,6 +89,19 @@ function namedFolders(entries: readonly PluginEntry[]): readonly Wanted[] {
     const earlier = byFolder.get(entry.use)?.entry;
     if (isAbsolute(entry.use) && (earlier === undefined || (entry.trust && !earlier.trust)))
       byFolder.set(entry.use, { folder: entry.use, entry, isTrusted: entry.trust });
+  }
+  return [...byFolder.values()];
+}
+
+/** Folders of plugins that came from a source; two addresses may mean the same. */
+function broughtFolders({ remote, entries }: DiscoveryOptions): readonly Wanted[] {
+  const byFolder = new Map<string, Wanted>();
+  for (const [use, folder] of remote?.folders ?? []) {
+    const own = entries.filter((entry) => entry.use === use);
+    const entry = own.find(({ trust }) => trust) ?? own[0];
+    if (entry === undefined) continue;
+    const isTrusted = entry.trust || byFolder.get(folder)?.isTrusted === true;
+    byFolder.set(folder, { folder, entry, isTrusted });
   }
   return [...byFolder.values()];
 }

@@ -67,7 +67,11 @@ export function createHost(options: HostOptions): HostHandle {
     },
     async fetch(url, fetchOptions) {
       gate('fetch', 'fetch');
-      return kernel.fetch(url, endingWith(ended.signal, fetchOptions));
+      return kernel.fetch(
+        url,
+        endingWith(ended.signal, fetchOptions),
+        manifest.kind === 'source' ? 'source' : undefined,
+      );
     },
     spawn(command, args, spawnOptions) {
       gate('spawn', 'spawn');

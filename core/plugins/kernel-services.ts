@@ -17,7 +17,8 @@ export interface KernelServices {
   readonly seed: string;
   /** Absolute; instances get folders below it. */
   readonly dataFolder: string;
-  fetch(url: string, options: HostFetchOptions): Promise<HostResponse>;
+  /** For a `source`, requests are signed and may go to any address: its options are the operator's. */
+  fetch(url: string, options: HostFetchOptions, kind?: 'source'): Promise<HostResponse>;
   readonly spawnEnabled: boolean;
   readonly invoke: Host['invoke'];
   /** Names of the services the kernel itself provides, such as `models`. */

@@ -2,7 +2,9 @@
  * `host.fetch`: HTTP for plugins, under the address rules, without redirects,
  * bounded in time and size.
  */
+import { hash } from 'node:crypto';
 import { type HostFetchOptions, type HostResponse, RutterError } from '@rutter/plugin-sdk';
+import type { Authenticator, CredentialLookup } from './auth/authenticator.ts';
 import type { Upstream } from './exchange.ts';
 import { revealSecret } from './secret.ts';
 import type { Exchange, ExchangeListener } from './types.ts';
@@ -12,10 +14,57 @@ const defaultBytes = 16 * 1024 * 1024;
 /** Bytes that may wait for their reader before the sender is asked to wait. */
 const waitingBytes = 1024 * 1024;
 
+/** Requests of `source` plugins: to any address, signed as they say with credentials that only the kernel sees. */
+export async function sourceFetch(
+  upstream: Upstream,
+  authenticator: Authenticator,
+  { url, options }: { readonly url: string; readonly options: HostFetchOptions },
+): Promise<HostResponse> {
+  const { auth, credentials = {}, body } = options;
+  if (auth === undefined) return exchange(upstream, { url, options, guarded: false });
+  if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array))
+    throw new RutterError('ERR_PLUGIN_INVALID', 'A signed request was given a stream; expected a text or bytes.');
+  const headers = plainHeaders(options.headers ?? {});
+  const digests = Object.entries(credentials).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : revealSecret(value),
+  ]);
+  const lookup: CredentialLookup = {
+    id: `source ${hash('sha256', JSON.stringify(digests), 'hex').slice(0, 16)}`,
+    apiKey: undefined,
+    secret: (name) => {
+      const value = credentials[name];
+      return value === undefined || typeof value === 'string' ? undefined : value;
+    },
+    param: (name) => credentials[name],
+  };
+  const target = { url, method: options.method ?? 'GET', headers, body };
+  const usedAt = Date.now();
+  const moved = await authenticator.apply(auth, target, lookup);
+  const reply = await exchange(upstream, { url: moved ?? url, options: { ...options, headers }, guarded: false });
+  // The next request gets another, where this one was a temporary credential.
+  if (reply.status === 401 || reply.status === 403) authenticator.invalidate(auth, lookup, usedAt);
+  return reply;
+}
+
 export function kernelFetch(upstream: Upstream, url: string, options: HostFetchOptions): Promise<HostResponse> {
+  if (options.auth !== undefined || options.credentials !== undefined)
+    return Promise.reject(
+      new RutterError(
+        'ERR_PLUGIN_INVALID',
+        'host.fetch was given "auth"; expected it from plugins of kind "source" alone.',
+      ),
+    );
+  return exchange(upstream, { url, options, guarded: true });
+}
+
+function exchange(
+  upstream: Upstream,
+  { url, options, guarded }: { readonly url: string; readonly options: HostFetchOptions; readonly guarded: boolean },
+): Promise<HostResponse> {
   const timeoutMs = options.timeoutMs ?? defaultMs;
   const reply = new FetchedReply(timeoutMs);
-  const exchange = upstream.exchange(
+  const running = upstream.exchange(
     {
       url,
       method: options.method ?? 'GET',
@@ -23,11 +72,11 @@ export function kernelFetch(upstream: Upstream, url: string, options: HostFetchO
       body: options.body,
       connectTimeoutMs: Math.min(timeoutMs, 10_000),
       maxReplyBytes: options.maxBytes ?? defaultBytes,
-      guarded: true,
+      guarded,
     },
     reply,
   );
-  reply.attach(exchange, options.signal);
+  reply.attach(running, options.signal);
   return reply.head;
 }
 

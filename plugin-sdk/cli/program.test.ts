@@ -10,11 +10,11 @@ afterAll(() => bench.remove());
 it.each([[[]], [['help']], [['--help']], [['-h']]])('lists its commands for %j', async (args) => {
   const { code, out } = await bench.run(...args);
   expect(code).toBe(0);
-  for (const name of ['create', 'check', 'pack', 'keygen', 'sign', 'verify', 'dev'])
+  for (const name of ['create', 'check', 'pack', 'keygen', 'sign', 'verify', 'publish', 'dev'])
     expect(out).toContain(`rutter-plugin ${name} `);
 });
 
-it.each(['create', 'check', 'pack', 'keygen', 'sign', 'verify', 'dev'])(
+it.each(['create', 'check', 'pack', 'keygen', 'sign', 'verify', 'publish', 'dev'])(
   'tells the usage of %s in three ways',
   async (name) => {
     const texts = [await bench.run('help', name), await bench.run(name, '--help'), await bench.run(name, 'x', '-h')];
@@ -30,7 +30,7 @@ it('refuses an unknown command and names the nearest', async () => {
     const { code, err } = await bench.run(...args);
     expect(code).toBe(1);
     expect(err).toContain(
-      'The command "chekc" is not known; expected one of create, check, pack, keygen, sign, verify, dev. Did you mean "check"?',
+      'The command "chekc" is not known; expected one of create, check, pack, keygen, sign, verify, publish, dev. Did you mean "check"?',
     );
   }
   expect((await bench.run('constructor')).err).toContain('"constructor" is not known');

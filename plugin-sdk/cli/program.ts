@@ -5,6 +5,7 @@ import { check, checkHelp } from './check.ts';
 import { create, createHelp } from './create.ts';
 import { dev, devHelp } from './dev.ts';
 import { pack, packHelp } from './pack.ts';
+import { publish, publishHelp } from './publish.ts';
 import { keygen, keygenHelp, sign, signHelp, verify, verifyHelp } from './sign.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, Command>> = {
   keygen: { summary: 'makes a key that signs plugins', help: keygenHelp, run: keygen },
   sign: { summary: 'signs a packed plugin', help: signHelp, run: sign },
   verify: { summary: 'says whether a packed plugin is whole and signed by a key', help: verifyHelp, run: verify },
+  publish: { summary: 'puts a packed plugin where gateways look for it', help: publishHelp, run: publish },
   dev: { summary: 'runs a gateway with simulated models around a plugin', help: devHelp, run: dev },
 };
 

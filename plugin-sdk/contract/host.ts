@@ -5,6 +5,7 @@
 import type { ChatRequest } from './chat.ts';
 import type { CallResult, RequestContext, Secret } from './request.ts';
 import type { Services } from './services.ts';
+import type { Auth } from './wire.ts';
 
 /** Structured log of one instance; secrets are redacted at the sink. */
 export interface Log {
@@ -33,6 +34,10 @@ export interface HostFetchOptions {
   /** Most bytes of the reply body; 16 MiB when absent. */
   readonly maxBytes?: number;
   readonly signal?: AbortSignal;
+  /** How the kernel signs the request; for plugins of kind `source` alone, which are shown no credential. */
+  readonly auth?: Auth;
+  /** Settings of the credential under the names of deployments, such as `aws_profile_name`; with `auth` only. */
+  readonly credentials?: Readonly<Record<string, string | Secret>>;
 }
 
 export interface HostResponse {

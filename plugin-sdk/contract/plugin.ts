@@ -26,6 +26,8 @@ export interface Claims {
   readonly settings?: readonly string[];
   /** Prefixes of secret references. */
   readonly references?: readonly string[];
+  /** Schemes of addresses that it is the source for: `s3` for `s3://bucket/name`. */
+  readonly sources?: readonly string[];
   /** Names of commands it has: whoever types one gets the plugin composed for it, and nobody else. */
   readonly commands?: readonly string[];
   /**

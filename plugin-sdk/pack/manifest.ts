@@ -37,7 +37,15 @@ const manifestKeys = [
   'shared',
   'stability',
 ];
-const claimKeys = ['modelPrefixes', 'routingStrategies', 'settings', 'references', 'commands', 'environment'];
+const claimKeys = [
+  'modelPrefixes',
+  'routingStrategies',
+  'settings',
+  'references',
+  'commands',
+  'sources',
+  'environment',
+];
 const stabilities = ['stable', 'beta', 'experimental'] as const;
 
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*$/;
@@ -126,6 +134,7 @@ function readClaims(value: unknown, fields: Fields): Claims {
     settings: claim('settings', settingsClaim),
     references: claim('references'),
     commands: claim('commands', kebabCase),
+    sources: claim('sources', /^[a-z][a-z0-9+.-]*$/),
     environment: readEnvironment(value.environment, fields),
   };
   return Object.fromEntries(Object.entries(claims).filter(([, claimed]) => claimed.length > 0));

@@ -16,6 +16,7 @@ import { findDistribution, readShipped } from '../../core/plugins/distribution.t
 import { Evaluator } from '../../core/plugins/evaluate.ts';
 import { type Report, runSuite, type SuiteOptions } from '../../plugin-sdk/testing/report.ts';
 import { root } from '../support/index.ts';
+import { bucketFetch } from './bucket.ts';
 
 type Suite = (subject: PluginDefinition, options: SuiteOptions) => Promise<Report>;
 
@@ -80,6 +81,10 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   'provider-anthropic': () => ({ streams, replies }),
   'provider-gemini': () => ({ streams: geminiStreams, replies: geminiReplies }),
   'provider-vertex-ai': () => ({ streams: geminiStreams, replies: geminiReplies }),
+  'source-s3': () => ({
+    config: { bucket: 'suite', endpoint: 'http://bucket.example' },
+    host: { fetch: bucketFetch() },
+  }),
   'store-sqlite': (folder) => ({ host: { dataFolder: folder } }),
 };
 

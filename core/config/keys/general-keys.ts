@@ -44,6 +44,14 @@ export const generalBlock: KeyBlock = {
     ),
     body_timeout: honoured('duration', "Longest wait for a caller's body.", { default: '30s', min: 1 }),
     litellm_key_header_name: honoured('text', "Another header that may carry the caller's key."),
+    source_poll_interval: honoured(
+      'duration',
+      'How often sources of plugins, such as buckets, are looked at for a change.',
+      {
+        default: '30s',
+        min: 1000,
+      },
+    ),
     plugin_folder: honoured('text', 'Folder of further plugins, relative to the file.'),
     allowed_addresses: honoured(
       'addresses',

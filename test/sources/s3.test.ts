@@ -1,0 +1,294 @@
+/** Plugins from a bucket, on a server of S3 that nobody here wrote: from an author's folder to a gateway that runs. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Source } from '@rutter/plugin-sdk';
+import { generateKeys } from '@rutter/plugin-sdk/pack';
+import { assertConforms, checkSource } from '@rutter/plugin-sdk/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Authenticator } from '../../core/upstream/auth/authenticator.ts';
+import { Upstream } from '../../core/upstream/exchange.ts';
+import { sourceFetch } from '../../core/upstream/kernel-fetch.ts';
+import plugin from '../../plugins/source-s3/index.ts';
+import { ask, getJson, postReload } from '../reload/admin.ts';
+import { type Keys, type PackOptions, packedFiles, wordSource } from '../reload/signed.ts';
+import {
+  type Gateway,
+  openAiDeployment,
+  openAiVendor,
+  root,
+  startGateway,
+  startRefused,
+  startVendor,
+  until,
+} from '../support/index.ts';
+import { type Rgw, rgwMissing, startRgw } from '../support/rgw.ts';
+
+const bucket = 'plugins';
+const ours = generateKeys();
+
+describe.skipIf(rgwMissing !== undefined)(
+  `a bucket${rgwMissing === undefined ? '' : ` (skipped: ${rgwMissing})`}`,
+  () => {
+    let server: Rgw;
+    let folder: string;
+    let models: object;
+    let gateway: Gateway | undefined;
+    const upstream = new Upstream();
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'rutter-s3-'));
+      server = await startRgw();
+      await server.createBucket(bucket);
+      models = { model_list: [openAiDeployment('house', await startVendor(openAiVendor({ reply: 'a fine day' })))] };
+    }, 180_000);
+    afterEach(async () => {
+      await server?.resume();
+      await gateway?.stop();
+      gateway = undefined;
+    });
+    afterAll(async () => {
+      await upstream.close(1000);
+      await server?.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    const options = () => ({
+      endpoint: server.endpoint,
+      access_key_id: server.keyId,
+      secret_access_key: server.secret,
+    });
+    const authenticator = () => new Authenticator({ exchange: upstream, now: Date.now, environment: {} });
+    const fetchBy =
+      (signer: Authenticator) =>
+      (url: string, asked = {}) =>
+        sourceFetch(upstream, signer, { url, options: asked });
+    const sourceWith = (over: object = {}): Source => {
+      const clock = { now: Date.now, monotonic: () => performance.now(), sleep: async () => {} };
+      const host = { clock, random: Math.random, fetch: fetchBy(authenticator()) };
+      return plugin.setup(host as never, plugin.config.parse({ ...options(), bucket, ...over })) as Source;
+    };
+
+    /** The command of an author at a terminal. */
+    async function author(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+      const node = join(root, 'node_modules', '.bin', 'node');
+      const env = {
+        PATH: process.env.PATH,
+        HOME: folder,
+        RUTTER_DATA: join(folder, 'data'),
+        AWS_ACCESS_KEY_ID: server.keyId,
+        AWS_SECRET_ACCESS_KEY: server.secret,
+        AWS_EC2_METADATA_DISABLED: 'true',
+      };
+      const program = join(root, 'plugin-sdk', 'cli', 'rutter-plugin.mjs');
+      return promisify(execFile)(node, [program, ...args], { cwd: folder, env }).then(
+        ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+        (error: { code: number; stdout: string; stderr: string }) => error,
+      );
+    }
+
+    async function publish(prefix: string, what: PackOptions, ...keys: readonly Keys[]) {
+      const packed = await mkdtemp(join(folder, 'packed-'));
+      for (const [name, text] of Object.entries(await packedFiles(what, ...keys)))
+        await writeFile(join(packed, name), text);
+      return author('publish', packed, '--to', `s3://${bucket}/${prefix}/`, '--endpoint', server.endpoint);
+    }
+
+    const configuration = (
+      use: string,
+      { source = {}, ...more }: Readonly<Record<string, unknown>> & { source?: object } = {},
+    ) => ({
+      ...models,
+      plugins: [
+        { use: 'source-s3', config: { ...options(), timeout_ms: 1500, ...source } },
+        { use, as: 'word' },
+      ],
+      plugin_trust: { trusted: [{ key: ours.publicKey }] },
+      general_settings: { source_poll_interval: '1s' },
+      ...more,
+    });
+    const word = async () => (await getJson<{ word: string }>(gateway as Gateway, '/word')).word;
+    const wordIs = (text: string) =>
+      until(`the word ${text}`, async () => (await word().catch(() => '')) === text, 15_000);
+
+    it('holds to all that a source must, by signed requests', async () => {
+      assertConforms(
+        await checkSource(plugin, {
+          config: { ...options(), bucket },
+          prefix: 'kit/',
+          checkTimeoutMs: 60_000,
+          host: { fetch: fetchBy(authenticator()) },
+        }),
+      );
+    }, 120_000);
+
+    it('tells a wrong secret, a missing bucket and a key that leads out, each by its code and without the secret', async () => {
+      const wrong = 'not-the-secret-at-all';
+      const refused = await sourceWith({ secret_access_key: wrong })
+        .get('a')
+        .catch((error: Error) => error);
+      expect(refused).toMatchObject({
+        code: 'ERR_PROVIDER_AUTHENTICATION',
+        message: expect.stringContaining('403 SignatureDoesNotMatch'),
+      });
+      expect(JSON.stringify(refused) + String(refused)).not.toContain(wrong);
+      await expect(sourceWith({ bucket: 'nowhere' }).get('a')).rejects.toThrow('404 NoSuchBucket');
+      await expect(sourceWith().put('../out', new Uint8Array())).rejects.toThrow('no way out');
+    });
+
+    it('brings a plugin from an author’s folder to a gateway that runs, and each new version within its poll interval', async () => {
+      await mkdir(join(folder, 'word'), { recursive: true });
+      const write = async (version: string, text: string) => {
+        const rutter = { api: 1, kind: 'observer', name: 'word', entry: 'index.ts' };
+        await writeFile(
+          join(folder, 'word', 'package.json'),
+          JSON.stringify({ name: 'word', version, type: 'module', rutter }),
+        );
+        await writeFile(join(folder, 'word', 'index.ts'), wordSource(text));
+      };
+      const to = ['--to', `s3://${bucket}/journey`, '--endpoint', server.endpoint];
+      const release = async (version: string, text: string) => {
+        await write(version, text);
+        expect(await author('pack', 'word')).toMatchObject({ code: 0 });
+        expect(await author('sign', 'word/dist', '--key', 'me.pem')).toMatchObject({ code: 0 });
+        return author('publish', 'word/dist', ...to);
+      };
+      const made = await author('keygen', 'me.pem');
+      const publicKey = made.stdout.split('\n')[1] as string;
+      const first = await release('1.2.0', 'first');
+      expect(first).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining(`use: s3://${bucket}/journey/word@^1.2.0`),
+      });
+      const plugin_trust = { trusted: [{ key: publicKey }], signatures: 'required' };
+      gateway = await startGateway({ config: configuration(`s3://${bucket}/journey/word@^1.2`, { plugin_trust }) });
+      expect(await word()).toBe('first');
+      expect(await release('1.3.0', 'second')).toMatchObject({ code: 0 });
+      await wordIs('second');
+      // Outside the range it changes nothing, and the same again is no change.
+      expect(await release('2.0.0', 'third')).toMatchObject({ code: 0 });
+      expect((await author('publish', 'word/dist', ...to)).stdout).toContain('was published already');
+      expect(await postReload(gateway)).toMatchObject({ status: 'unchanged' });
+      expect(await word()).toBe('second');
+      // What is published does not change.
+      await write('2.0.0', 'other');
+      await author('pack', 'word');
+      expect(await author('publish', 'word/dist', ...to)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('is published already, with other files'),
+      });
+      // A version is pinned by naming it.
+      await gateway.writeConfig(configuration(`s3://${bucket}/journey/word@1.2.0`, { plugin_trust }));
+      await wordIs('first');
+      const { folder: home } = gateway;
+      // Written behind the swap, which waits for no disk.
+      await until('the lock file to say what runs', async () => {
+        const text = await readFile(join(home, 'data', 'plugins.lock.json'), 'utf8');
+        const { plugins } = JSON.parse(text) as { plugins: Record<string, { version: string }> };
+        return plugins[`s3://${bucket}/journey/word@1.2.0`]?.version === '1.2.0';
+      });
+      const back = await fetch(`${gateway.url}/admin/rollback`, { method: 'POST' });
+      expect(back.status).toBe(200);
+      expect(await word()).toBe('second');
+      expect(gateway.output()).not.toContain(server.secret);
+    }, 120_000);
+
+    it('refuses what a stranger has signed, what the index lies about and what is not there, and goes on', async () => {
+      expect(await publish('lies', { word: 'good' }, ours)).toMatchObject({ code: 0 });
+      gateway = await startGateway({ config: configuration(`s3://${bucket}/lies/word@^1`) });
+      const source = sourceWith();
+      const read = async () => {
+        const found = await source.get('lies/index.json');
+        if (typeof found !== 'object') throw new Error('There is no index.');
+        return new TextDecoder().decode(found.body);
+      };
+      const honest = await read();
+      const put = (text: string) => source.put('lies/index.json', new TextEncoder().encode(text));
+      const digest = /"plugin.cjs": "(\w{64})"/.exec(honest)?.[1] as string;
+      const cases: readonly (readonly [string, string])[] = [
+        ['{', 'expected {"format": 1'],
+        ['{"format": 2, "plugins": {}}', 'expected {"format": 1'],
+        ['{"format": 1, "plugins": {}}', 'there is no plugin "word" in the index'],
+        [honest.replace('"1.2.0"', '"2.0.0"'), 'no version of "word" lies in ^1'],
+        [honest.replace('"1.2.0"', '"newest"'), 'expected a version such as 1.2.3'],
+        [honest.replace(digest, '0'.repeat(64)), 'the index names this file, and there is none'],
+        [honest.replace(digest, '../../secret'), 'expected 64 hex digits'],
+        [honest.replace('plugin.cjs.map', '../../../escape'), 'expected none but plugin.json'],
+        [honest.replaceAll('plugin.cjs"', 'plugin.js"'), 'expected "files" with plugin.json and plugin.cjs'],
+        [honest.replace('"word"', '"../word"'), 'expected versions of a plugin'],
+      ];
+      for (const [text, reason] of cases) {
+        await put(text);
+        const answer = await postReload(gateway);
+        expect([answer.status, answer.reasons.join('\n')], reason).toEqual([
+          'refused',
+          expect.stringContaining(reason),
+        ]);
+        expect([await word(), (await ask(gateway)).status]).toEqual(['good', 200]);
+      }
+      // A file that is another than its name says.
+      await put(honest);
+      const [key] = (await source.list('lies/word/'))
+        .map((entry) => entry.key)
+        .filter((name) => name.endsWith('plugin.cjs'));
+      await source.put(key as string, new TextEncoder().encode('module.exports = 1;'));
+      await rm(join(gateway.folder, 'data', 'plugin-store'), { recursive: true });
+      expect((await postReload(gateway)).reasons.join()).toContain('as the index says');
+      expect(await word()).toBe('good');
+      // The same name from a stranger's hand.
+      await publish('strange', { word: 'evil' }, generateKeys());
+      await gateway.writeConfig(configuration(`s3://${bucket}/strange/word`));
+      expect((await postReload(gateway)).reasons.join()).toContain('was signed by key');
+      expect(await word()).toBe('good');
+    }, 120_000);
+
+    it('goes on while the server is away, starts with what ran last, and takes up what is new when it is back', async () => {
+      await publish('away', { word: 'before' }, ours);
+      const use = `s3://${bucket}/away/word@^1`;
+      gateway = await startGateway({ config: configuration(use) });
+      const store = await mkdtemp(join(folder, 'kept-'));
+      await server.pause();
+      expect(await postReload(gateway)).toMatchObject({ status: 'unchanged' });
+      expect([await word(), (await ask(gateway)).status]).toEqual(['before', 200]);
+      await gateway.writeConfig(configuration(use, { router_settings: { num_retries: 7 } }));
+      await until(
+        'the change',
+        async () => (await getJson<{ generation: number }>(gateway as Gateway, '/admin/plugins')).generation === 2,
+        15_000,
+      );
+      await gateway.waitForLog(({ msg }) => String(msg).startsWith('Its source is away, 1.2.0 goes on'));
+      // One that never ran cannot be had now.
+      await gateway.writeConfig(configuration(`s3://${bucket}/away/other`));
+      expect(await postReload(gateway)).toMatchObject({ status: 'refused' });
+      expect(await word()).toBe('before');
+      await gateway.writeConfig(configuration(use));
+      await server.resume();
+      await publish('away', { word: 'after', version: '1.4.0' }, ours);
+      await wordIs('after');
+      await rm(store, { recursive: true });
+    }, 120_000);
+
+    it('keeps a gateway from starting whose secret is wrong, and says so without it', async () => {
+      const wrong = 'another-secret-entirely';
+      const end = await startRefused({
+        config: configuration(`s3://${bucket}/away/word`, { source: { secret_access_key: wrong } }),
+      });
+      expect(end.code).toBe(1);
+      expect(end.output).toContain('403 SignatureDoesNotMatch');
+      expect(end.output).toMatch(/config\.yaml:\d+:\d+/);
+      expect(end.output).not.toContain(wrong);
+    });
+
+    it('loses no entry of several who publish at once', async () => {
+      const names = Array.from({ length: 4 }, (_none, index) => `author-${index}`);
+      const results = await Promise.all(names.map((name) => publish('crowd', { name }, ours)));
+      expect(results.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, '']));
+      const found = await sourceWith().get('crowd/index.json');
+      if (typeof found !== 'object') throw new Error('There is no index.');
+      const { plugins } = JSON.parse(new TextDecoder().decode(found.body)) as { plugins: object };
+      expect(Object.keys(plugins).sort()).toEqual(names);
+    }, 60_000);
+  },
+);
