@@ -82,7 +82,7 @@ const pluginBlock: KeyBlock = {
     timeout: honoured('duration', 'Longest wait for one answer from the sandbox.', {
       default: '250ms for a strategy, 5s for an embedder, 1s for others',
       min: 1,
-      max: 60_000,
+      max: 30_000,
     }),
     on_failure: honoured('text', 'When it cannot be set up.', {
       default: 'abort',

@@ -96,19 +96,26 @@ export class GuestPort implements Tenant {
   call(method: string, argument: unknown, { ms, context, special }: CallOptions): Promise<unknown> {
     if (this.#isGone || this.#room === undefined) return Promise.reject(down('it is not there at present'));
     if (this.#calls.size >= mostCalls) return Promise.reject(down(`it already has ${mostCalls} calls to answer`));
-    const { clock } = this.#options;
     const id = ++this.#last;
-    const text = writeValue(
-      { method, call: id, now: clock.now(), monotonic: clock.monotonic(), argument },
-      outBounds,
-      special,
-    );
-    if (text.length > mostFrameBytes / 3) return Promise.reject(down('what it would be shown is too large'));
+    const text = this.#written(method, id, argument, special);
+    if (text === undefined) return Promise.reject(down('what it would be shown is too large, or nested too deeply'));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#late(id), ms);
       this.#calls.set(id, { context, ms, resolve, reject, timer, isLate: false });
       this.#room?.process.send({ t: 'call', cell: this.#room.cell, id, ms, most: mostAnswerCharacters }, text);
     });
+  }
+
+  /** Undefined for what is too large: that is the fault of whoever sent it, and no fall of the plugin's. */
+  #written(method: string, call: number, argument: unknown, special: Special | undefined): string | undefined {
+    const { clock } = this.#options;
+    try {
+      const message = { method, call, now: clock.now(), monotonic: clock.monotonic(), argument };
+      const text = writeValue(message, outBounds, special);
+      return text.length > mostFrameBytes / 3 ? undefined : text;
+    } catch {
+      return undefined;
+    }
   }
 
   close(): void {

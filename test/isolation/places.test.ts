@@ -1,5 +1,7 @@
 /** Plugins of the sandbox that do their work, and what becomes of those that do not. */
+import { readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { packPlugin } from '@rutter/plugin-sdk/pack';
 import { describe, expect, it } from 'vitest';
 import { openAiDeployment, openAiVendor, sendJson, startGateway, startVendor, until } from '../support/index.ts';
 import { type Arena, canaries, canariesIn, startArena, writeFolders } from './arena.ts';
@@ -145,6 +147,22 @@ describe('a guard in the sandbox', () => {
     expect(streamed.body.trimEnd().endsWith('data: [DONE]')).toBe(true);
   });
 
+  it('is not to blame for a request that is too large to be shown, which is refused', async () => {
+    const arena = await arenaOf([plugin('reader', 'guard', 'return { checkRequest() {} };', text)], {
+      reader: mayRead,
+    });
+    let deep: unknown = 1;
+    for (let level = 0; level < 90; level += 1) deep = [deep];
+    for (let turn = 0; turn < 4; turn += 1) {
+      const answer = await arena.ask('house', {
+        tools: [{ type: 'function', function: { name: 'f', parameters: { deep } } }],
+      });
+      expect(answer.status).toBe(503);
+    }
+    expect((await arena.row('reader')).sandbox).toMatchObject({ state: 'running', falls: 0 });
+    expect((await arena.ask('house')).status).toBe(200);
+  });
+
   it('filters candidates, and cannot add any', async () => {
     const arena = await arenaOf([
       plugin('picky', 'guard', 'return { filter: (_context, candidates) => candidates.slice(1) };'),
@@ -270,7 +288,6 @@ describe('what the host gives in the sandbox', () => {
 it('a gateway without untrusted plugins starts no child and loads no engine', async () => {
   const arena = await startArena([], ['house']);
   await arena.ask('house');
-  const { readFile } = await import('node:fs/promises');
   const { pid } = arena.gateway;
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   expect(children.trim()).toBe('');
@@ -285,4 +302,59 @@ it('a secret that a trusted plugin tells is seen by these tests', async () => {
   const arena = await startArena([{ use: join(root, 'teller'), trust: true }], ['house']);
   await arena.gateway.waitForLog(({ msg }) => msg === 'told');
   expect(canariesIn(arena.gateway.output())).toEqual(['environment']);
+});
+
+it('a child ends with its gateway, however that ends', async () => {
+  const arena = await arenaOf([plugin('calm', 'strategy', 'return { select: () => undefined };')]);
+  const { pid } = (await arena.row('calm')).sandbox ?? {};
+  expect(pid).toBeGreaterThan(0);
+  const isAlive = () => {
+    try {
+      process.kill(pid as number, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  expect(isAlive()).toBe(true);
+  process.kill(arena.gateway.pid, 'SIGKILL');
+  await until('the child to end', () => !isAlive());
+});
+
+it('a child has no environment, and what is open in it leads to the gateway alone', async () => {
+  const arena = await arenaOf([plugin('calm', 'strategy', 'return { select: () => undefined };')]);
+  const { pid } = (await arena.row('calm')).sandbox ?? {};
+  expect(await readFile(`/proc/${pid}/environ`, 'utf8')).toBe('');
+  const open = await Promise.all(
+    (await readdir(`/proc/${pid}/fd`)).map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => 'gone')),
+  );
+  const strange = open.filter((target) => !/^(socket:|pipe:|anon_inode:|\/dev\/null|gone)/.test(target));
+  expect(strange).toEqual([]);
+  const sockets = await readFile(`/proc/${pid}/net/tcp`, 'utf8');
+  const listening = arena.gateway.port.toString(16).toUpperCase().padStart(4, '0');
+  const inode = sockets
+    .split('\n')
+    .find((line) => line.includes(`:${listening} 00000000:0000`))
+    ?.trim()
+    .split(/\s+/)[9];
+  expect(inode).toBeDefined();
+  expect(open).not.toContain(`socket:[${inode}]`);
+});
+
+it('a packed plugin nobody vouches for runs where its text is the one it names, and stands in its folder', async () => {
+  const root = await writeFolders([
+    plugin('packed', 'strategy', 'return { select: (_context, candidates) => [...candidates].reverse() };'),
+  ]);
+  const from = join(root, 'packed');
+  await packPlugin(from, { outDir: join(root, 'out') });
+  const arena = await startArena([{ use: join(root, 'out'), as: 'packed' }], ['house']);
+  expect((await arena.ask('house')).route).toContain('chosen by packed');
+  expect((await arena.row('packed')).place).toBe('sandbox');
+  await rename(join(root, 'out/plugin.cjs'), join(root, 'moved.cjs'));
+  await symlink(join(root, 'moved.cjs'), join(root, 'out/plugin.cjs'));
+  expect(JSON.stringify((await arena.post('/admin/reload')).body.reasons)).toContain('is a link');
+  await rm(join(root, 'out/plugin.cjs'));
+  await writeFile(join(root, 'out/plugin.cjs'), 'globalThis.changed = true;');
+  expect(JSON.stringify((await arena.post('/admin/reload')).body.reasons)).toContain('was changed');
+  expect((await arena.ask('house')).route).toContain('chosen by packed');
 });
