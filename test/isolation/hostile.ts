@@ -27,7 +27,7 @@ export interface Attack {
 
 const harmless = 'return [...candidates].reverse();';
 
-export function sourceOf({ select = harmless, prepare, setup = '', top = '', parts = '' }: Attack): string {
+function sourceOf({ select = harmless, prepare, setup = '', top = '', parts = '' }: Attack): string {
   const preparing = prepare === undefined ? '' : `async prepare(context) { ${prepare} },`;
   return `import { definePlugin, RutterError, z } from '@rutter/plugin-sdk';
 ${top}
