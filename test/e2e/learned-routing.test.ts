@@ -125,6 +125,23 @@ it('ranks by ratings alone, whatever is asked, where llmrouter-elo decides', asy
   expect(await said(gateway, sums(1))).toBe('counter');
 });
 
+it.each([
+  ['llmrouter-smallest', {}, 'counter'],
+  ['llmrouter-largest', {}, 'poet'],
+  ['llmrouter-largest', { by: 'quality' }, 'counter'],
+])('ranks by what is told of each model where %s decides, with %j', async (strategy, args, expected) => {
+  const gateway = await startGateway({
+    config: {
+      model_list: [
+        openAiDeployment('auto', seats.poet, {}, { id: 'auto-poet', size: '70B', quality: 0.2 }),
+        openAiDeployment('auto', seats.counter, {}, { id: 'auto-counter', size: '7B', quality: 0.6 }),
+      ],
+      router_settings: { routing_strategy: strategy, routing_strategy_args: args, num_retries: 0 },
+    },
+  });
+  for (let index = 0; index < 5; index++) expect(await said(gateway, sums(index))).toBe(expected);
+});
+
 describe('the commands', () => {
   it('train every strategy at once, compare them on questions none of them saw, and leave artefacts that serve', async () => {
     const { stdout } = await command('train', 'all', '--data', 'train.jsonl', '--out', 'fleet');

@@ -34,7 +34,7 @@ export interface FactorShape {
 export const factorCount = ({ width, dim, models }: FactorShape) => dim * width + models * dim + models;
 
 /** Scores of one question; `inner`, of length `dim`, receives its projection. */
-export function factorScores(
+function factorScores(
   { width, dim, models }: FactorShape,
   parameters: Float32Array,
   input: ArrayLike<number>,
