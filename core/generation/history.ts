@@ -64,7 +64,7 @@ export class History {
 
 const refusal = (message: string) => new RutterError('ERR_REQUEST_INVALID', message, { expose: true });
 
-export interface GenerationRow {
+interface GenerationRow {
   readonly number: number;
   readonly state: 'current' | 'draining' | 'ended';
   readonly startedAt: number;

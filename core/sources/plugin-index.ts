@@ -17,7 +17,7 @@ export const fileLimits: Readonly<Record<string, number>> = {
   [packedNames.map]: packedLimits.map,
   [signatureName]: packedLimits.signature,
 };
-export const mostIndexBytes = 4 * 1024 * 1024;
+const mostIndexBytes = 4 * 1024 * 1024;
 const mostVersions = 1000;
 
 /** `scheme://bucket/a/prefix/name@range` in its parts. */

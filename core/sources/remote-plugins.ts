@@ -29,8 +29,10 @@ import { type SourceChoice, SourceTable } from './source-table.ts';
 interface KnownIndex {
   readonly source: Source;
   readonly key: string;
-  readonly etag: string;
-  readonly index: PluginIndex;
+  /** Undefined where it could not be asked for. */
+  readonly etag: string | undefined;
+  /** Undefined where it could not be read. */
+  readonly index: PluginIndex | undefined;
 }
 
 export interface RemotePlugins {
@@ -91,7 +93,7 @@ export class RemotePluginReader {
   /** Whether an index differs from what was read last. What is away has not changed. */
   async haveChanged(): Promise<boolean> {
     const looks = [...this.#indexes.values()].map(async ({ source, key, etag }) => {
-      const found = await source.get(key, { etag });
+      const found = await source.get(key, etag === undefined ? {} : { etag });
       return found !== 'unchanged' && found !== undefined;
     });
     const results = await Promise.allSettled(looks);
@@ -114,7 +116,7 @@ export class RemotePluginReader {
     const address = readAddress(entry.use);
     const source = await this.#table.open(address.scheme, address.bucket, { ...read, entry });
     try {
-      const { index } = await this.#index(source, address, read.indexes);
+      const index = await this.#index(source, address, read.indexes);
       const locked = choose(index, address);
       return { locked, folder: await this.#fetch(source, address, locked) };
     } catch (error) {
@@ -132,19 +134,26 @@ export class RemotePluginReader {
     source: Source,
     { scheme, bucket, prefix }: PluginAddress,
     indexes: Map<string, KnownIndex>,
-  ): Promise<KnownIndex> {
+  ): Promise<PluginIndex> {
     const key = indexKey(prefix);
     const name = `${scheme}://${bucket}/${key}`;
-    const fresh = indexes.get(name);
+    const fresh = indexes.get(name)?.index;
     if (fresh !== undefined) return fresh;
     const last = this.#indexes.get(name);
-    const known = last?.source === source ? last : undefined;
-    const found = await source.get(key, known === undefined ? {} : { etag: known.etag });
+    const known = last?.source === source && last.index !== undefined ? last : undefined;
+    // Looked at from now on, whatever comes of this: what is away or broken may be mended.
+    indexes.set(name, known ?? { source, key, etag: undefined, index: undefined });
+    const found = await source.get(key, known?.etag === undefined ? {} : { etag: known.etag });
     if (found === undefined) throw invalid(`${name}: there is no such index; publish a plugin there first`);
-    const read = found === 'unchanged' ? known : { source, key, etag: found.etag, index: readIndex(found.body, name) };
-    if (read === undefined) throw new RutterError('ERR_KERNEL_INTERNAL', 'A source said "unchanged" of nothing.');
-    indexes.set(name, read);
-    return read;
+    if (found === 'unchanged') {
+      if (known?.index !== undefined) return known.index;
+      throw new RutterError('ERR_KERNEL_INTERNAL', 'A source said "unchanged" of nothing.');
+    }
+    // One that cannot be read is told of once, not at every look.
+    indexes.set(name, { source, key, etag: found.etag, index: undefined });
+    const index = readIndex(found.body, name);
+    indexes.set(name, { source, key, etag: found.etag, index });
+    return index;
   }
 
   /** Named by the digest of its manifest, which names that of its text. */

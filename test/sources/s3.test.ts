@@ -247,8 +247,8 @@ describe.skipIf(rgwMissing !== undefined)(
     it('goes on while the server is away, starts with what ran last, and takes up what is new when it is back', async () => {
       await publish('away', { word: 'before' }, ours);
       const use = `s3://${bucket}/away/word@^1`;
-      gateway = await startGateway({ config: configuration(use) });
-      const store = await mkdtemp(join(folder, 'kept-'));
+      const env = { RUTTER_DATA: await mkdtemp(join(folder, 'kept-')) };
+      gateway = await startGateway({ config: configuration(use), env });
       await server.pause();
       expect(await postReload(gateway)).toMatchObject({ status: 'unchanged' });
       expect([await word(), (await ask(gateway)).status]).toEqual(['before', 200]);
@@ -263,11 +263,13 @@ describe.skipIf(rgwMissing !== undefined)(
       await gateway.writeConfig(configuration(`s3://${bucket}/away/other`));
       expect(await postReload(gateway)).toMatchObject({ status: 'refused' });
       expect(await word()).toBe('before');
-      await gateway.writeConfig(configuration(use));
+      // A process that starts now has nothing but its data folder.
+      await gateway.stop();
+      gateway = await startGateway({ config: configuration(use), env, startMs: 30_000 });
+      expect(await word()).toBe('before');
       await server.resume();
       await publish('away', { word: 'after', version: '1.4.0' }, ours);
       await wordIs('after');
-      await rm(store, { recursive: true });
     }, 120_000);
 
     it('keeps a gateway from starting whose secret is wrong, and says so without it', async () => {
@@ -280,6 +282,22 @@ describe.skipIf(rgwMissing !== undefined)(
       expect(end.output).toMatch(/config\.yaml:\d+:\d+/);
       expect(end.output).not.toContain(wrong);
     });
+
+    it('runs the example as it is written', async () => {
+      const key = generateKeys();
+      expect(await publish('example', { word: 'example' }, key)).toMatchObject({ code: 0 });
+      const config = await readFile(join(root, 'examples/plugins-from-s3/config.yaml'), 'utf8');
+      const env = {
+        S3_ENDPOINT: server.endpoint,
+        AWS_ACCESS_KEY_ID: server.keyId,
+        AWS_SECRET_ACCESS_KEY: server.secret,
+        PLUGIN_KEY: key.publicKey,
+      };
+      gateway = await startGateway({ config, env });
+      expect(await word()).toBe('example');
+      await publish('example', { word: 'newer', version: '1.2.1' }, key);
+      await wordIs('newer');
+    }, 60_000);
 
     it('loses no entry of several who publish at once', async () => {
       const names = Array.from({ length: 4 }, (_none, index) => `author-${index}`);
