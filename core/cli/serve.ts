@@ -4,6 +4,7 @@ import { isWorker, startWorker } from '../cluster/worker.ts';
 import { watchComposition } from '../generation/watch.ts';
 import { Kernel } from '../kernel.ts';
 import { surviveFaults } from './faults.ts';
+import { giveBackMemory } from './give-back.ts';
 import { kernelOptions } from './given.ts';
 import { listenError } from './listen-error.ts';
 import { announcement, isGuarded, listenOptions, startRefused } from './listening.ts';
@@ -50,6 +51,7 @@ async function begin(kernel: Kernel, options: ServeOptions, notes: readonly stri
   const found = await kernel.gateway.listen({ host, port, tls, isShared: false }).catch((error: unknown) => {
     throw listenError(error, { host, port });
   });
+  giveBackMemory();
   // What was logged on the way stands ahead of the words that all is well.
   kernel.log.flush();
   return announcement(kernel, { host, port: found, isSecure: tls !== undefined, notes });
