@@ -6,6 +6,7 @@ import { RutterError } from '@rutter/plugin-sdk';
 import type { Selection, Selector } from '../pipeline/hooks.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
+import { fallsBack } from '../pipeline/routing.ts';
 import { allRefused, Charge, charge, type Refusal } from './charges.ts';
 import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
 
@@ -72,7 +73,7 @@ async function withinLimits(
 
 /** Deployments of the next order stand by for those whose limits are used up, as for those that have failed. */
 function higherOrder(call: ModelCall, group: Group, asking: EligibleOptions): readonly Target[] {
-  if (call.controls.disableFallbacks) return [];
+  if (!fallsBack(call)) return [];
   try {
     return eligible(call, group, asking);
   } catch {

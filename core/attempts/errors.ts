@@ -1,9 +1,8 @@
 /**
  * Classes of errors: by status, by LiteLLM's names, and what each may cause.
  */
-import { type FailureReader, RutterError } from '@rutter/plugin-sdk';
+import { type ErrorClass, type FailureReader, RutterError } from '@rutter/plugin-sdk';
 import { retryAfterMs, statusCode } from '@rutter/plugin-sdk/codecs';
-import type { ErrorClass } from '../config/types.ts';
 
 /** The error of a vendor's reply that is not a success. */
 export function vendorError(

@@ -4,12 +4,15 @@
  * LiteLLM's order: the client's own list replaces all; else by the kind of
  * error, the context-window or the content-policy list where set, else the
  * general one. A special list that is set but does not name the group ends
- * the search; one that is not set at all leaves it to the general list.
+ * the search; one that is not set at all leaves it to the general list. Each
+ * list of the caller's principal replaces the configured one.
  */
 import { type ChatRequest, RutterError } from '@rutter/plugin-sdk';
-import type { FallbackLists, FallbackTarget } from '../config/types.ts';
+import type { FallbackTarget } from '../config/types.ts';
+import { namesOf, specialListOf, standingList } from '../pipeline/fallback-lists.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group } from '../pipeline/models.ts';
+import { fallsBack } from '../pipeline/routing.ts';
 import type { Served } from '../pipeline/served.ts';
 import { callGroup, type GroupOptions } from './group.ts';
 
@@ -112,20 +115,17 @@ function withFallbackError(original: RutterError, last: RutterError | undefined)
 }
 
 function fallbackTargets(call: ModelCall, group: Group, error: RutterError): readonly FallbackTarget[] {
-  const { router } = call.path.configuration;
   const { controls } = call;
-  if (call.facts.aborted || controls.disableFallbacks || call.form?.isStarted || !mayFallBack(error)) return [];
+  if (call.facts.aborted || !fallsBack(call) || call.form?.isStarted || !mayFallBack(error)) return [];
   if (controls.fallbacks) return controls.fallbacks;
-  const names = namesOf(call, group);
-  if (error.code === 'ERR_PROVIDER_CONTEXT_WINDOW') {
-    const own = special(controls.contextWindowFallbacks, router.contextWindowFallbacks, names);
+  const names = namesOf(group.name, call.fallbacks === 0 ? call.model : undefined);
+  const special = specialListOf(error);
+  if (special) {
+    const client = controls[special];
+    const own = client ? clientList(client, names) : standingList(call, special, names);
     if (own) return own;
   }
-  if (error.code === 'ERR_PROVIDER_CONTENT_POLICY') {
-    const own = special(controls.contentPolicyFallbacks, router.contentPolicyFallbacks, names);
-    if (own) return own;
-  }
-  return listed(router.fallbacks, names) ?? router.defaultFallbacks ?? [];
+  return standingList(call, 'fallbacks', names) ?? [];
 }
 
 /** What is wrong with the request itself, or with the caller, no other model cures; a vendor's refusal another may not share. */
@@ -137,16 +137,6 @@ function mayFallBack(error: RutterError): boolean {
   );
 }
 
-/** Undefined when neither list is set; empty when one is set and does not name the group. */
-function special(
-  client: readonly unknown[] | undefined,
-  configured: FallbackLists | undefined,
-  names: readonly string[],
-): readonly FallbackTarget[] | undefined {
-  if (client) return clientList(client, names);
-  return configured && (listed(configured, names) ?? []);
-}
-
 /** Client lists come flat, or as LiteLLM writes them: `[{"group": ["a", "b"]}]`. */
 function clientList(list: readonly unknown[], names: readonly string[]): FallbackTarget[] {
   return list.flatMap((entry): FallbackTarget[] => {
@@ -154,21 +144,6 @@ function clientList(list: readonly unknown[], names: readonly string[]): Fallbac
     const own = names.map((name) => (entry as Record<string, unknown>)[name]).find(Array.isArray);
     return (own as FallbackTarget[] | undefined) ?? [];
   });
-}
-
-/** What a list may call a group: the alias it was asked by, its name, its name without the provider. */
-function namesOf(call: ModelCall, { name }: Group): readonly string[] {
-  const names = call.fallbacks === 0 && call.model !== name ? [call.model, name] : [name];
-  if (name.includes('/')) names.push(name.slice(name.indexOf('/') + 1));
-  return names;
-}
-
-function listed(lists: FallbackLists | undefined, names: readonly string[]): readonly FallbackTarget[] | undefined {
-  for (const name of names) {
-    const list = lists?.get(name);
-    if (list) return list;
-  }
-  return lists?.get('*');
 }
 
 /** Fields of a fallback object replace the request's, in the caller's own dialect. */

@@ -3,9 +3,11 @@
  * policy and the retry budget allow. Each try selects afresh.
  */
 import { type ChatRequest, RutterError, type Usage } from '@rutter/plugin-sdk';
+import { hasList, specialListOf } from '../pipeline/fallback-lists.ts';
 import type { ModelCall, RunningAttempt } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { wholeReply } from '../pipeline/results.ts';
+import { fallsBack, policyOf, retriesOf } from '../pipeline/routing.ts';
 import type { Served } from '../pipeline/served.ts';
 import { shadow } from '../pipeline/shadow.ts';
 import { estimatedTokens, totalTokens } from '../pricing/usage.ts';
@@ -52,8 +54,7 @@ export async function callGroup(call: ModelCall, group: Group, options: GroupOpt
     }
     const choice = chosen(call, group, { asking, targets, tried, among: options.among });
     const { target, charge } = choice instanceof Promise ? await choice.catch(orLast(last)) : choice;
-    call.maxRetries =
-      target.settings.numRetries ?? call.controls.numRetries ?? call.path.configuration.router.numRetries;
+    call.maxRetries = retriesOf(call, target);
     if (target.settings.silentModel !== undefined) shadow(call, target.settings.silentModel, callGroup);
     try {
       return await tryTarget(call, target, { change: options.change, charge, count });
@@ -92,21 +93,12 @@ function hasOther(call: ModelCall, group: Group, failed: Target, asking: Eligibl
 
 /** LiteLLM's rules (router `should_retry_this_error`), plain 400s never retried. */
 function mayRetry(call: ModelCall, group: Group, target: Target, error: RutterError, count: number): boolean {
-  const { router } = call.path.configuration;
   const policy = policyRetries(call, group, error);
   const most = target.settings.numRetries ?? policy ?? call.maxRetries;
   call.maxRetries = most;
   if (count >= most) return false;
-  if (
-    error.code === 'ERR_PROVIDER_CONTEXT_WINDOW' &&
-    (call.controls.contextWindowFallbacks ?? router.contextWindowFallbacks)
-  )
-    return false;
-  if (
-    error.code === 'ERR_PROVIDER_CONTENT_POLICY' &&
-    (call.controls.contentPolicyFallbacks ?? router.contentPolicyFallbacks)
-  )
-    return false;
+  const special = specialListOf(error);
+  if (special && hasList(call, special)) return false;
   if (error.status === 404) return false;
   // The same credentials would be refused again.
   if ((error.status === 401 || error.status === 403) && group.targets.length <= 1) return false;
@@ -126,16 +118,14 @@ const ofTheRequest: ReadonlySet<string> = new Set([
 
 /** Whether deployments of a higher order stand by for one that has had all its tries. */
 function mayClimb(call: ModelCall, group: Group, failed: Target, error: RutterError): boolean {
-  if (call.controls.disableFallbacks || call.form?.isStarted) return false;
+  if (!fallsBack(call) || call.form?.isStarted) return false;
   if (!error.code.startsWith('ERR_PROVIDER_') || ofTheRequest.has(error.code)) return false;
   return group.targets.some((target) => orderOf(target) > orderOf(failed) && isFree(call, target));
 }
 
 function policyRetries(call: ModelCall, group: Group, error: RutterError): number | undefined {
-  const { router } = call.path.configuration;
   const name = errorClass(error);
-  if (name === undefined) return undefined;
-  return router.modelGroupRetryPolicy.get(group.name)?.[name] ?? router.retryPolicy?.[name];
+  return name && policyOf(call, group, name);
 }
 
 interface Try {

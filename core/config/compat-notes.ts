@@ -127,7 +127,7 @@ export const compatNotes: readonly CompatNote[] = [
       'litellm_settings.default_team_settings',
     ],
     litellm: "stand over those of the file, a key's over its team's.",
-    here: 'belong to virtual keys and have no effect yet: those of the file hold for everybody.',
+    here: 'are those of numbers of retries, timeouts and fallbacks, from whoever identifies: a guard gives them as `routing` of the principal. Virtual keys will fill it; until then a plugin does.',
   },
   {
     topic: 'Copies for a silent model',

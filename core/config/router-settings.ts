@@ -1,10 +1,11 @@
 /** What `router_settings` and `litellm_settings` say of routing; the router block wins. */
+import type { ErrorClass } from '@rutter/plugin-sdk';
 import type { ReadBlock } from './block-reader.ts';
 import { errorClasses } from './keys/router-keys.ts';
 import { guessesIn, nearestName, suggestion } from './nearest.ts';
 import type { Report } from './report.ts';
 import { describeName } from './secrets.ts';
-import type { ErrorClass, PluginEntry, RouterSettings } from './types.ts';
+import type { PluginEntry, RouterSettings } from './types.ts';
 
 type Policy = Readonly<Partial<Record<ErrorClass, number>>>;
 

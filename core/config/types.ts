@@ -2,7 +2,7 @@
  * A configuration after reading: references resolved, layers merged, every
  * problem known with its place. Immutable once built.
  */
-import type { Secret } from '@rutter/plugin-sdk';
+import type { ErrorClass, Secret } from '@rutter/plugin-sdk';
 
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
@@ -116,15 +116,6 @@ export interface DeploymentSettings {
   readonly info: Readonly<Record<string, unknown>>;
   readonly place: Place;
 }
-
-/** Error classes by which LiteLLM's retry and cooldown policies are keyed. */
-export type ErrorClass =
-  | 'BadRequestError'
-  | 'AuthenticationError'
-  | 'TimeoutError'
-  | 'RateLimitError'
-  | 'ContentPolicyViolationError'
-  | 'InternalServerError';
 
 export type FallbackTarget = string | Readonly<Record<string, unknown>>;
 

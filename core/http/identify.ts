@@ -1,8 +1,9 @@
 /** Who asks, and whether a route is open to them. */
-import { type Principal, RutterError } from '@rutter/plugin-sdk';
+import { type Guard, type Principal, RutterError } from '@rutter/plugin-sdk';
 import { answerOf } from '../deadline.ts';
 import type { Facts } from '../pipeline/facts.ts';
-import type { RequestPath } from '../pipeline/path.ts';
+import type { Held, RequestPath } from '../pipeline/path.ts';
+import { routingFault } from './routing-fault.ts';
 
 /** Nobody guards: everything is allowed. Such a gateway listens on 127.0.0.1 unless told otherwise. */
 const open: Principal = Object.freeze({
@@ -19,7 +20,7 @@ export function identify(path: RequestPath, facts: Facts, query?: string): Princ
     const held = path.identifiers[index] as (typeof path.identifiers)[number];
     const found = held.value.identify?.(credential, facts);
     if (found instanceof Promise) return later(path, facts, { index, found, credential });
-    if (found) return found;
+    if (found) return usable(path, held, found);
   }
   throw unauthenticated(credential !== undefined);
 }
@@ -31,13 +32,24 @@ interface Later {
 }
 
 async function later(path: RequestPath, facts: Facts, { index, found, credential }: Later): Promise<Principal> {
-  const first = await answerOf(path.identifiers[index]?.instance.name ?? '', found);
-  if (first) return first;
-  for (const { instance, value } of path.identifiers.slice(index + 1)) {
-    const next = await answerOf(instance.name, Promise.resolve(value.identify?.(credential, facts)));
-    if (next) return next;
+  const asked = path.identifiers[index] as Held<Guard>;
+  const first = await answerOf(asked.instance.name, found);
+  if (first) return usable(path, asked, first);
+  for (const held of path.identifiers.slice(index + 1)) {
+    const next = await answerOf(held.instance.name, Promise.resolve(held.value.identify?.(credential, facts)));
+    if (next) return usable(path, held, next);
   }
   throw unauthenticated(credential !== undefined);
+}
+
+/** Settings that cannot be meant are the guard's fault: it is told, and the request refused. */
+function usable({ services }: RequestPath, { instance }: Held<Guard>, principal: Principal): Principal {
+  if (principal.routing === undefined) return principal;
+  const fault = routingFault(principal.routing);
+  if (fault === undefined) return principal;
+  const error = new RutterError('ERR_PLUGIN_INVALID', `Guard ${instance.name}, principal ${principal.id}: ${fault}`);
+  services.onFault(instance, error);
+  throw error;
 }
 
 const unauthenticated = (hasCredential: boolean) =>

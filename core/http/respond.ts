@@ -18,6 +18,7 @@ import type { Transfer } from '../attempts/transfer.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
 import { eventsOf, wholeReply } from '../pipeline/results.ts';
+import { retriesOf } from '../pipeline/routing.ts';
 import type { Served } from '../pipeline/served.ts';
 import { routeInWords } from '../pipeline/settle.ts';
 import type { ClientStream } from './client-stream.ts';
@@ -48,7 +49,7 @@ function summarise(
     route: routeInWords(call),
     attempts: call.attempts,
     retries: call.retries,
-    maxRetries: call.attempts.length > 0 ? call.maxRetries : configuration.router.numRetries,
+    maxRetries: call.attempts.length > 0 ? call.maxRetries : retriesOf(call),
     fallbacks: call.fallbacks,
     maxFallbacks: configuration.router.maxFallbacks,
     timeoutMs: target && timers(call, target).totalMs,

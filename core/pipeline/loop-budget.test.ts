@@ -5,7 +5,7 @@ import type { ModelCall } from './model-call.ts';
 
 /** As much of a call as a loop touches. */
 function callWith(parts: { usage?: Usage; nanoUsd?: number; timeoutMs?: number; isOver?: boolean } = {}) {
-  const facts: { aborted: RutterError | undefined } = { aborted: undefined };
+  const facts: { aborted: RutterError | undefined; principal: object } = { aborted: undefined, principal: {} };
   const call = {
     facts,
     onAbort: new Set<(reason: RutterError) => void>(),

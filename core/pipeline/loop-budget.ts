@@ -6,6 +6,7 @@
 import { type ChatEvent, type Facets, RutterError } from '@rutter/plugin-sdk';
 import { totalTokens } from '../pricing/usage.ts';
 import type { ModelCall } from './model-call.ts';
+import { timeoutOf } from './routing.ts';
 
 export interface LoopBudget {
   calls: number;
@@ -22,7 +23,7 @@ const longestMs = 2 ** 31 - 1;
 export function openLoop(call: ModelCall, limits: readonly Facets['limits'][]): LoopBudget {
   const least = (name: 'calls' | 'tokens' | 'nanoUsd' | 'timeMs', otherwise: number) =>
     Math.min(...limits.map((limit) => limit?.[name] ?? otherwise));
-  const timeMs = least('timeMs', call.controls.timeoutMs ?? call.path.configuration.router.timeoutMs);
+  const timeMs = least('timeMs', timeoutOf(call));
   const timer = setTimeout(() => call.abort(usedUp(`the ${timeMs} ms allowed`)), Math.min(timeMs, longestMs));
   return {
     calls: 0,

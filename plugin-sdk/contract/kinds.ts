@@ -203,7 +203,7 @@ export interface Guard extends Charging {
     credential: Credential | undefined,
     request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>> },
   ): Principal | undefined | Promise<Principal | undefined>;
-  /** Throws to refuse. `groups` are all model groups the request may reach, client-side fallbacks among them. */
+  /** Throws to refuse. `groups` are all model groups the request may reach by its own fallbacks or those of its principal. */
   authorise?(context: RequestContext, call: Call, groups: readonly string[]): void | Promise<void>;
   /** Candidates that may stay, in order. */
   filter?(context: RequestContext, candidates: readonly Candidate[]): readonly Candidate[];

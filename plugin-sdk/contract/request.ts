@@ -113,6 +113,41 @@ export interface Candidate {
   readonly live: LiveNumbers;
 }
 
+/** Error classes by which LiteLLM's retry and cooldown policies are keyed. */
+export type ErrorClass =
+  | 'BadRequestError'
+  | 'AuthenticationError'
+  | 'TimeoutError'
+  | 'RateLimitError'
+  | 'ContentPolicyViolationError'
+  | 'InternalServerError';
+
+/** Who stands in for whom: by model group, its alias, its name without the provider, or `*` for those without an entry. */
+export type GroupFallbacks = Readonly<Record<string, readonly (string | Readonly<Record<string, unknown>>)[]>>;
+
+/**
+ * How the calls of one principal are routed, where it differs from the configuration: LiteLLM's `router_settings` of
+ * keys and teams (https://docs.litellm.ai/docs/proxy/keys_teams_router_settings). What is absent is as configured.
+ */
+export interface PrincipalRouting {
+  /** Tries after the first, 0 to 100. A deployment's own number and a retry policy stand over it, as over a request's. */
+  readonly numRetries?: number;
+  /** In place of `retry_policy`: tries after the first, 0 to 100, by class of error. A group's own policy stands over it. */
+  readonly retryPolicy?: Readonly<Partial<Record<ErrorClass, number>>>;
+  /** The whole call, in milliseconds, above 0; over a deployment's own. */
+  readonly timeoutMs?: number;
+  /** To the first content of a stream, in milliseconds, above 0; over a deployment's own. */
+  readonly streamTimeoutMs?: number;
+  /** In place of `fallbacks` and `default_fallbacks`; empty for none. */
+  readonly fallbacks?: GroupFallbacks;
+  /** In place of `context_window_fallbacks`. Set without an entry for a group, the error is told at once. */
+  readonly contextWindowFallbacks?: GroupFallbacks;
+  /** In place of `content_policy_fallbacks`, in the same way. */
+  readonly contentPolicyFallbacks?: GroupFallbacks;
+  /** Follow no fallbacks, unless the request sets this to false. */
+  readonly disableFallbacks?: boolean;
+}
+
 /** Who asks, as a guard identified them. */
 export interface Principal {
   /** Stable and safe to log; never the key itself. */
@@ -125,6 +160,12 @@ export interface Principal {
   readonly models?: readonly string[];
   /** Permission names it holds, with `*` patterns. */
   readonly permissions: readonly string[];
+  /**
+   * Settings of routing that stand under the request's own and over the configuration's. Whoever identifies has merged
+   * them already, a key's over its team's. A target of its fallbacks that `models` leaves out is refused with
+   * ERR_REQUEST_FORBIDDEN, as one that a request names; settings of the wrong shape fail with ERR_PLUGIN_INVALID.
+   */
+  readonly routing?: PrincipalRouting;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 

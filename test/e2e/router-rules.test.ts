@@ -11,7 +11,7 @@ const titles = files
   .filter((name) => name !== 'router-rules.test.ts')
   .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
   .flatMap((text) => [
-    ...text.matchAll(/(?:^ *it|^ *it\.each[^']*?\[.*?\]\)|\] as const\))\(\s*(["'])(.*?)\1,\s*async/gms),
+    ...text.matchAll(/(?:^ *it|^ *it\.each[^']*?\[.*?\]\)|\] as const\))\(\s*(["'])(.*?)\1,\s*(?:async|\()/gms),
   ])
   .map(([, , title = '']) => title.replace(/%\w/g, '…'));
 
