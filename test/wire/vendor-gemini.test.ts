@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, openAiClient, sendJson, startGateway, startVendor, type Vendor } from '../support/index.ts';
 import { askStream, askWhole, type Chat, user } from './client.ts';
-import { calledBy, contentsOf, geminiSpeaker, googleError, signature, spelled } from './gemini-side.ts';
+import { contentsOf, geminiSpeaker, googleError, signature, spelled } from './gemini-side.ts';
 import { clock, paris, rome, tokens, weather } from './scenarios.ts';
 import { type Fields, fieldsOf, listOf, type Truth, toldBy } from './truth.ts';
 import { once } from './vendors.ts';
@@ -373,66 +373,6 @@ describe('errors', () => {
     expect(text).toBe('Once');
     vendor.use(geminiSpeaker((model) => truths[model]));
   });
-});
-
-it('tells a prompt that was blocked as a filtered choice without content', async () => {
-  const blocked = {
-    promptFeedback: { blockReason: 'PROHIBITED_CONTENT' },
-    usageMetadata: { promptTokenCount: 6, totalTokenCount: 6 },
-    modelVersion: 'gemini-2.5-flash',
-  };
-  vendor.use(({ request, response }) => {
-    if (calledBy(request.path).method === 'generateContent') return sendJson(response, 200, blocked);
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    return response.end(`data: ${JSON.stringify(blocked)}\n\n`);
-  });
-  const whole = await ask('gemini-2.5-flash');
-  expect(whole.choices[0]).toMatchObject({ finish_reason: 'content_filter', message: { content: null } });
-  expect(whole.usage).toMatchObject({ prompt_tokens: 6, completion_tokens: 0 });
-  const told = await askStream(client, 'gemini/gemini-2.5-flash', { messages: [user('A')] });
-  expect(told).toMatchObject({ text: '', finish: 'content_filter', tokens: { prompt: 6 } });
-  vendor.use(geminiSpeaker((model) => truths[model]));
-});
-
-it('embeds texts in one batch', async () => {
-  vendor.use(({ response }) => sendJson(response, 200, { embeddings: [{ values: [0.5, 0.25] }, { values: [1, 0] }] }));
-  const reply = await client.embeddings.create({
-    model: 'gemini/gemini-embedding-001',
-    input: ['one', 'two'],
-    dimensions: 2,
-    encoding_format: 'float',
-  });
-  expect(last().path).toBe('/v1beta/models/gemini-embedding-001:batchEmbedContents');
-  expect(last().json).toEqual({
-    requests: ['one', 'two'].map((text) => ({
-      model: 'models/gemini-embedding-001',
-      content: { parts: [{ text }] },
-      outputDimensionality: 2,
-    })),
-  });
-  expect(reply.data.map(({ index, embedding }) => [index, embedding])).toEqual([
-    [0, [0.5, 0.25]],
-    [1, [1, 0]],
-  ]);
-  vendor.use(geminiSpeaker((model) => truths[model]));
-});
-
-it('needs no configuration but a key in the environment', async () => {
-  const other = await startGateway({
-    env: { GEMINI_API_KEY: 'AIza-of-the-shell', GEMINI_API_BASE: `${vendor.url}/v1` },
-  });
-  try {
-    const { data } = await openAiClient(other).models.list();
-    expect(data.map(({ id }) => id)).toContain('gemini-2.5-flash');
-    for (const model of ['gemini-2.5-flash', 'gemini/gemini-3.6-flash'])
-      expect(await askWhole(openAiClient(other), model, { messages: [user('Hello.')] })).toEqual(
-        toldBy(truths[model.replace('gemini/', '')]!),
-      );
-    expect(last().path).toBe('/v1/models/gemini-3.6-flash:generateContent');
-    expect(last().headers['x-goog-api-key']).toBe('AIza-of-the-shell');
-  } finally {
-    await other.stop();
-  }
 });
 
 it('keeps the key out of the log and of every error', async () => {
