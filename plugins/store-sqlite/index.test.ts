@@ -60,14 +60,14 @@ test('ends a query that gives rows for too long, or too many of them', async () 
 });
 
 test('answers others while a query that cannot be stopped runs to its end', async () => {
-  const { host, store } = await open(folder(), { statementTimeoutMs: 100 });
+  const { host, store } = await open(folder(), { statementTimeoutMs: 400 });
   await store.migrate('notes', notes);
   for (let place = 0; place < 9; place++) store.append('notes', ['place'], [place]);
   await store.flush();
   const heavy = `SELECT COUNT(*) AS n FROM ${[...'abcdefgh'].map((name) => `notes ${name}`).join(', ')}`;
   const startedMs = performance.now();
-  await expect(store.query(heavy)).rejects.toThrow(/took longer than 100 ms/);
-  expect(performance.now() - startedMs).toBeLessThan(1_000);
+  await expect(store.query(heavy)).rejects.toThrow(/took longer than 400 ms/);
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
   expect(host.logged.map(({ message }) => message)).toContain('a query passed its deadline; its thread is left to end');
   await expect.poll(() => store.query('SELECT 1 AS one').catch(() => []), { timeout: 5_000 }).toEqual([{ one: 1 }]);
 });
