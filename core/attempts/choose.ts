@@ -15,6 +15,13 @@ export interface Choice {
   readonly charge: Charge | undefined;
 }
 
+/** What a strategy has chosen itself, best first; equals in one tie. */
+export interface Chosen {
+  readonly ties: readonly (readonly Target[])[];
+  /** Position of the first strategy that may break a tie. */
+  readonly from: number;
+}
+
 export interface Choosing {
   /** How the candidates were asked for. */
   readonly asking: EligibleOptions;
@@ -22,7 +29,7 @@ export interface Choosing {
   /** Have failed in this request: they come after those that have not. */
   readonly tried: ReadonlySet<Target> | undefined;
   /** Candidates an inner call chose itself; selection is left out. */
-  readonly among: readonly Target[] | undefined;
+  readonly among: Chosen | undefined;
 }
 
 /** Whom to call, its limits charged. A promise only where features are prepared or limits charged. */
@@ -65,7 +72,8 @@ async function withinLimits(
     left = left.filter((one) => one !== refused);
     const { among, asking } = choosing;
     if (left.length === 0) left = higherOrder(call, group, { ...asking, aboveOrder: orderOf(refused) });
-    if (left.length === 0 || among?.every((one) => !left.includes(one))) throw allRefused(group.name, refusals);
+    if (left.length === 0 || among?.ties.every((tie) => tie.every((one) => !left.includes(one))))
+      throw allRefused(group.name, refusals);
     target = await choose(call, group, { ...choosing, targets: left });
     charging = charge(call, target);
   }
@@ -83,7 +91,7 @@ function higherOrder(call: ModelCall, group: Group, asking: EligibleOptions): re
 
 /** A promise only where a strategy prepares features, or answers from the sandbox. */
 function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosing): Target | Promise<Target> {
-  const allowed = among ? among.filter((target) => targets.includes(target)) : targets;
+  const allowed = among ? among.ties.flat().filter((target) => targets.includes(target)) : targets;
   if (allowed.length === 0)
     throw new RutterError(
       'ERR_ROUTE_NO_DEPLOYMENT',
@@ -91,13 +99,25 @@ function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosi
     );
   const fresh = tried ? allowed.filter((target) => !tried.has(target)) : allowed;
   const open = fresh.length > 0 ? fresh : allowed;
-  if (among) {
-    call.route = 'chosen by the strategy itself';
-    return open[0] as Target;
-  }
   const selector = call.path.selector(group);
+  if (among) return ofTie(call, selector, { open, among });
   if (open.length > 1 && (selector.isAhead || selector.preparers.length > 0)) return selectLater(call, selector, open);
   return first(call, selector.select(call.facts, open));
+}
+
+/** The strategies behind the one that chose break its ties. */
+function ofTie(
+  call: ModelCall,
+  selector: Selector,
+  { open, among: { ties, from } }: { readonly open: readonly Target[]; readonly among: Chosen },
+): Target | Promise<Target> {
+  const tie = ties.map((one) => one.filter((target) => open.includes(target))).find((one) => one.length > 0) ?? open;
+  if (tie.length > 1) {
+    if (selector.isAhead || selector.preparers.length > 0) return selectLater(call, selector, tie, from);
+    return first(call, selector.select(call.facts, tie, from));
+  }
+  call.route = 'chosen by the strategy itself';
+  return tie[0] as Target;
 }
 
 function first(call: ModelCall, { ranking, reason }: Selection): Target {
@@ -105,9 +125,11 @@ function first(call: ModelCall, { ranking, reason }: Selection): Target {
   return ranking[0] as Target;
 }
 
-async function selectLater(call: ModelCall, selector: Selector, open: readonly Target[]): Promise<Target> {
+async function selectLater(call: ModelCall, selector: Selector, open: readonly Target[], from = 0): Promise<Target> {
   for (const instance of selector.preparers) await prepared(call, instance);
-  const asked = selector.isAhead ? selector.selectAhead(call.facts, open) : selector.select(call.facts, open);
+  const asked = selector.isAhead
+    ? selector.selectAhead(call.facts, open, from)
+    : selector.select(call.facts, open, from);
   return first(call, await asked);
 }
 

@@ -14,7 +14,7 @@ import { estimatedTokens, totalTokens } from '../pricing/usage.ts';
 import { mendingMessages } from '../structured/ladder.ts';
 import type { SchemaFault } from '../structured/schema-check.ts';
 import type { Charge } from './charges.ts';
-import { chargedAgain, chosen } from './choose.ts';
+import { type Chosen, chargedAgain, chosen } from './choose.ts';
 import { type EligibleOptions, eligible, filterAhead, orderOf } from './eligible.ts';
 import { errorClass } from './errors.ts';
 import { groupFailure, isOnPurpose, mayStandIn, standIn } from './on-purpose.ts';
@@ -27,7 +27,7 @@ export interface GroupOptions {
   /** A deployment named by its id is tried even while it cools down. */
   readonly isDeployment?: boolean;
   /** Candidates an inner call chose itself; selection is left out. */
-  readonly among?: readonly Target[] | undefined;
+  readonly among?: Chosen | undefined;
 }
 
 export async function callGroup(call: ModelCall, group: Group, options: GroupOptions = {}): Promise<Served> {
@@ -153,7 +153,7 @@ async function tryTarget(
   try {
     const stood = mayStandIn(call, target) ? await standIn(call, target, count) : undefined;
     if (stood) {
-      attempt.endedMs = call.elapsed();
+      attempt.endedMs = call.sinceArrival();
       target.live.ended();
       charge?.settle(undefined, false);
       call.servedBy = target;
@@ -167,8 +167,8 @@ async function tryTarget(
     whenOver(call, { target, attempt, transfer, charge, stop });
     await transfer.ready;
     attempt.status = transfer.status;
-    attempt.firstTokenMs = call.elapsed();
-    call.firstTokenMs ??= attempt.firstTokenMs;
+    attempt.firstTokenMs = call.sinceArrival();
+    call.firstTokenMs ??= call.elapsed();
     call.servedBy = target;
     call.upstreamMs += transfer.firstContentAt - transfer.startedAt;
     const served: Served = { kind: 'transfer', transfer, target, form: started.form };
@@ -184,7 +184,7 @@ async function tryTarget(
     mending = { ...change, messages: mendingMessages(messages, checked.said, checked.fault) };
   } catch (thrown) {
     const error = RutterError.from(thrown, 'ERR_PLUGIN_FAILED');
-    attempt.endedMs = call.elapsed();
+    attempt.endedMs = call.sinceArrival();
     attempt.error = { code: error.code, message: error.message };
     attempt.status = transfer?.status || error.status;
     call.failedBy = { target, headers: transfer?.headers ?? {} };
@@ -230,10 +230,14 @@ function isStale(call: ModelCall, target: Target, error: RutterError, transfer: 
   return authenticator.invalidate(target.auth, credentials(target), usedAt);
 }
 
+/** Told of one request. */
+const mostAttempts = 64;
+
 function beginAttempt(call: ModelCall, target: Target): RunningAttempt {
   const { id, provider, model, group } = target.deployment;
-  const attempt = { deployment: id, provider, model, group, startedMs: call.elapsed(), endedMs: 0 };
-  if (call.attempts.length < 64) call.attempts.push(attempt);
+  const attempt = { deployment: id, provider, model, group, startedMs: call.sinceArrival(), endedMs: 0 };
+  if (call.attempts.length < mostAttempts) call.attempts.push(attempt);
+  if (call.outer && call.outer.attempts.length < mostAttempts) call.outer.attempts.push(attempt);
   return attempt;
 }
 
@@ -256,7 +260,7 @@ function whenOver(call: ModelCall, { target, attempt, transfer, charge, stop }: 
   transfer.whenOver(() => {
     stop();
     target.live.ended();
-    attempt.endedMs = call.elapsed();
+    attempt.endedMs = call.sinceArrival();
     const { error } = transfer;
     if (error && transfer.firstContentAt > 0) attempt.error = { code: error.code, message: error.message };
     if (error && transfer.hasBegun && !call.facts.aborted && !isOfCaller(call))

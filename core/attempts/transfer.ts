@@ -57,7 +57,7 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
   #eventLength = 0;
   #dueAt: number;
   readonly #totalDueAt: number;
-  #onOver: (() => void) | undefined;
+  readonly #onOver: (() => void)[] = [];
 
   constructor(plan: TransferPlan, watchdog: Watchdog) {
     super();
@@ -79,10 +79,10 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
     if (this.#isOver && this.error) exchange.abort(this.error);
   }
 
-  /** Called once when nothing more will come. */
+  /** Called once when nothing more will come, in the order they were given. */
   whenOver(listener: () => void): void {
     if (this.#isOver) listener();
-    else this.#onOver = listener;
+    else this.#onOver.push(listener);
   }
 
   get isOver(): boolean {
@@ -343,7 +343,7 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
       if (error) this.#sink.fail(error);
       else this.#sink.end();
     }
-    this.#onOver?.();
+    for (const listener of this.#onOver) listener();
   }
 }
 

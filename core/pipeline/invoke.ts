@@ -1,11 +1,21 @@
 /**
- * Inner calls a plugin asks for: the same path, in the same deadline and
- * trace, with a ledger row of their own. A group already being called in the
+ * Inner calls a plugin asks for: the same path, in the same deadline, bounds
+ * and trace, as the same caller, with a ledger row of their own. A group already being called in the
  * request is refused, so that no plugin can call itself in circles.
  */
-import { type CallResult, type ChatRequest, type InvokeOptions, RutterError } from '@rutter/plugin-sdk';
+import {
+  type CallResult,
+  type ChatReply,
+  type ChatRequest,
+  type InvokeOptions,
+  type RequestContext,
+  RutterError,
+} from '@rutter/plugin-sdk';
+import { totalTokens } from '../pricing/usage.ts';
 import { Facts } from './facts.ts';
+import { loops, spend } from './loop-budget.ts';
 import { ModelCall } from './model-call.ts';
+import type { Resolved } from './models.ts';
 import { neutralDialect } from './neutral.ts';
 import { asResult, wholeReply } from './results.ts';
 import { serve } from './serve.ts';
@@ -35,33 +45,80 @@ export async function invoke(
     throw new RutterError('ERR_LIMIT_LOOP', `Model group ${asked.group.name} is being called in this request already.`);
   const facts = new Facts({ method: parent.method, path: parent.path, headers: {}, on: path, parent });
   ancestry.set(facts, line);
-  const chat: ChatRequest = { extra: {}, ...request, model: group, stream: false };
+  const { models } = parent.principal;
+  if (models && !path.models.mayCall(models, group) && !path.models.mayCall(models, asked.group.name))
+    throw new RutterError(
+      'ERR_REQUEST_FORBIDDEN',
+      `This key may not call model ${group.slice(0, 128)}, which a strategy asks.`,
+    );
+  const chat: ChatRequest = { extra: {}, stream: false, ...request, model: group };
   const { wire, body } = neutralDialect('chat', chat);
+  const stream = chat.stream;
   const controls = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
   const call = new ModelCall({
     facts,
     path,
     dialect: wire,
     body,
-    read: { model: group, stream: false, includeUsage: true, controls, strip: [] },
+    read: { model: group, stream, includeUsage: true, controls, strip: [] },
   });
+  call.isInvoked = true;
   facts.operation = 'chat';
   facts.group = asked.group.name;
   facts.useFeatures(() => path.features(facts, call));
-  const leave = () => call.abort(RutterError.from(parent.signal.reason, 'ERR_REQUEST_ABORTED'));
-  parent.signal.addEventListener('abort', leave, { once: true });
-  try {
-    const served = await serve(call, asked);
-    const reply = await wholeReply(served);
+  const outer = loops.get(parent);
+  if (outer) spend(outer);
+  return settled(call, asked, { parent, outer, timeoutMs: options.timeoutMs });
+}
+
+interface Around {
+  readonly parent: RequestContext;
+  /** The call whose loop this one belongs to. */
+  readonly outer: ModelCall | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
+async function settled(call: ModelCall, asked: Resolved, { parent, outer, timeoutMs }: Around): Promise<CallResult> {
+  const end = (reason: RutterError) => call.abort(reason);
+  const leave = () => end(RutterError.from(parent.signal.reason, 'ERR_REQUEST_ABORTED'));
+  if (parent.signal.aborted) leave();
+  else parent.signal.addEventListener('abort', leave, { once: true });
+  const tooLong = () =>
+    call.abort(new RutterError('ERR_PROVIDER_TIMEOUT', `An inner call took longer than ${timeoutMs} ms.`));
+  const timer = timeoutMs === undefined ? undefined : setTimeout(tooLong, timeoutMs);
+  const over = (error: RutterError | undefined, reply?: ChatReply) => {
+    clearTimeout(timer);
+    parent.signal.removeEventListener('abort', leave);
+    outer?.onAbort.delete(end);
     call.closeAll();
-    settle(call, { status: 200, ending: 'complete', error: undefined, cacheable: { operation: 'chat', reply } });
+    if (outer?.loop) {
+      outer.loop.tokens += call.usage ? totalTokens(call.usage) : 0;
+      outer.loop.nanoUsd += call.costNanoUsd() ?? 0;
+    }
+    const ending =
+      error === undefined ? 'complete' : parent.signal.aborted ? 'client' : call.servedBy ? 'broke' : 'error';
+    settle(call, {
+      status: error?.status ?? 200,
+      ending,
+      error,
+      ...(reply ? { cacheable: { operation: 'chat', reply } } : {}),
+    });
+  };
+  try {
+    // Not its end alone: a stream that nobody reads is closed with the request.
+    outer?.onAbort.add(end);
+    const served = await serve(call, asked);
+    if (call.stream && served.kind === 'transfer') {
+      clearTimeout(timer);
+      served.transfer.whenOver(() => over(served.transfer.error));
+      return asResult(served);
+    }
+    const reply = await wholeReply(served);
+    over(undefined, reply);
     return asResult({ kind: 'reply', reply, target: served.target });
   } catch (thrown) {
     const error = RutterError.from(thrown);
-    call.closeAll();
-    settle(call, { status: error.status, ending: call.facts.aborted ? 'client' : 'error', error });
+    over(error);
     throw error;
-  } finally {
-    parent.signal.removeEventListener('abort', leave);
   }
 }

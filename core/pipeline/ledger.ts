@@ -50,6 +50,7 @@ ALTER TABLE ledger ADD COLUMN unpriced_calls INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN service_tier TEXT;
 ALTER TABLE ledger ADD COLUMN other_usage TEXT;`,
   },
+  { id: '0003-parts', sql: 'ALTER TABLE ledger ADD COLUMN is_part INTEGER NOT NULL DEFAULT 0;' },
 ];
 
 const columns = [
@@ -93,6 +94,7 @@ const columns = [
   'unpriced_calls',
   'service_tier',
   'other_usage',
+  'is_part',
 ] as const;
 
 /** False when the writer's queue is full and the row was lost; the store counts it. */
@@ -169,5 +171,6 @@ function row(outcome: Outcome): SqlValue[] {
     outcome.unpricedCalls ?? 0,
     usage?.serviceTier ?? null,
     usage === undefined ? null : otherUsage(usage),
+    outcome.isPart ? 1 : 0,
   ];
 }

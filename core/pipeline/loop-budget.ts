@@ -10,6 +10,9 @@ import { timeoutOf } from './routing.ts';
 
 export interface LoopBudget {
   calls: number;
+  /** Used by inner calls of other groups, whose usage is not the call's own. */
+  tokens: number;
+  nanoUsd: number;
   readonly maxCalls: number;
   readonly maxTokens: number;
   readonly maxNanoUsd: number;
@@ -19,14 +22,20 @@ export interface LoopBudget {
 
 const longestMs = 2 ** 31 - 1;
 
+/** Calls with loops around them, by what plugins know of them. */
+export const loops = new WeakMap<object, ModelCall>();
+
 /** The tightest of what the loops around this call allow; its time begins now. */
 export function openLoop(call: ModelCall, limits: readonly Facets['limits'][]): LoopBudget {
   const least = (name: 'calls' | 'tokens' | 'nanoUsd' | 'timeMs', otherwise: number) =>
     Math.min(...limits.map((limit) => limit?.[name] ?? otherwise));
+  loops.set(call.facts, call);
   const timeMs = least('timeMs', timeoutOf(call));
   const timer = setTimeout(() => call.abort(usedUp(`the ${timeMs} ms allowed`)), Math.min(timeMs, longestMs));
   return {
     calls: 0,
+    tokens: 0,
+    nanoUsd: 0,
     maxCalls: least('calls', 8),
     maxTokens: least('tokens', Number.POSITIVE_INFINITY),
     maxNanoUsd: least('nanoUsd', Number.POSITIVE_INFINITY),
@@ -39,10 +48,11 @@ export function spend(call: ModelCall): void {
   const { loop } = call;
   if (!loop) return;
   if (call.isOver) throw new RutterError('ERR_REQUEST_ABORTED', 'The request of this loop is over.');
-  const tokens = call.usage ? totalTokens(call.usage) : 0;
+  const tokens = loop.tokens + (call.usage ? totalTokens(call.usage) : 0);
+  const nanoUsd = loop.nanoUsd + (call.costNanoUsd() ?? 0);
   if (loop.calls >= loop.maxCalls) throw usedUp(`the ${loop.maxCalls} inner calls allowed`);
   if (tokens >= loop.maxTokens) throw usedUp(`the ${loop.maxTokens} tokens allowed`);
-  if ((call.costNanoUsd() ?? 0) >= loop.maxNanoUsd) throw usedUp(`the ${loop.maxNanoUsd} nano-dollars allowed`);
+  if (nanoUsd >= loop.maxNanoUsd) throw usedUp(`the ${loop.maxNanoUsd} nano-dollars allowed`);
   loop.calls++;
 }
 

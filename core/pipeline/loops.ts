@@ -14,8 +14,9 @@ import {
 import { collectEvents } from '@rutter/plugin-sdk/codecs';
 import { eligible, filterAhead } from '../attempts/eligible.ts';
 import { callWithFallbacks } from '../attempts/fallbacks.ts';
-import { callGroup } from '../attempts/group.ts';
+import { callGroup, type GroupOptions } from '../attempts/group.ts';
 import type { PluginInstance } from '../plugins/types.ts';
+import { innerCall } from './inner-call.ts';
 import { begun, eventsUntilAborted, openLoop, spend, untilAborted } from './loop-budget.ts';
 import type { ModelCall } from './model-call.ts';
 import type { Group, Target } from './models.ts';
@@ -32,12 +33,17 @@ type Answer = CallResult | AsyncIterable<ChatEvent> | undefined;
 
 /** Whether a plugin runs a loop around calls for this group. */
 export const isLooped = (call: ModelCall, { group }: Asked): boolean =>
-  call.wire.chat !== undefined &&
-  (call.path.selector(group).orchestrator !== undefined || call.path.wrapsOf(group).length > 0);
+  call.wire.chat !== undefined && (orchestratorOf(call, group) !== undefined || call.path.wrapsOf(group).length > 0);
+
+/** A strategy's inner calls are not its own to split up again, in whichever group they are. */
+function orchestratorOf(call: ModelCall, group: Group): PluginInstance<'strategy'> | undefined {
+  const { orchestrator } = call.path.selector(group);
+  return call.isInvoked ? undefined : orchestrator;
+}
 
 export function serveInLoops(call: ModelCall, asked: Asked): Promise<Served> {
   const { group, isDeployment } = asked;
-  const { orchestrator } = call.path.selector(group);
+  const orchestrator = orchestratorOf(call, group);
   const wraps = call.path.wrapsOf(group);
   call.loop = openLoop(call, [
     ...wraps.map(({ value }) => value.limits),
@@ -74,10 +80,11 @@ async function orchestrated(
 ): Promise<Served> {
   const strategy = instance.value as Strategy;
   const { group, isDeployment } = asked;
-  const invoke: Invoke = async (candidates, own) => {
+  const from = call.path.selector(group).strategies.indexOf(instance) + 1;
+  const invoke: Invoke = async (candidates, own, { timeoutMs } = {}) => {
     spend(call);
-    const among = (Array.isArray(candidates) ? candidates : [candidates]) as readonly Target[];
-    return asResult(await callGroup(call, group, { isDeployment, change: { ...change, ...own }, among }));
+    const among = { ties: tiesOf(candidates), from };
+    return asResult(await innerCall(call, group, { isDeployment, change: { ...change, ...own }, among, timeoutMs }));
   };
   return callWithFallbacks(call, group, { isDeployment, change }, async (inner, asking, options) => {
     if (asking !== group) return callGroup(inner, asking, options);
@@ -85,16 +92,44 @@ async function orchestrated(
     if (call.path.filtersAhead.length > 0) await filterAhead(call, group);
     const candidates: readonly Candidate[] = eligible(call, group, { isDeployment });
     try {
-      const result = await taken(call, instance, strategy.orchestrate?.(call.facts, candidates, invoke, call));
-      call.route = `${instance.name} in ${call.loop?.calls ?? 0} calls`;
+      const answer = await untilAborted(
+        call,
+        Promise.resolve(strategy.orchestrate?.(call.facts, candidates, invoke, call)),
+      );
+      if (answer === undefined) return await plainly(call, group, options, instance.name);
+      const result = await taken(call, instance, Promise.resolve(answer));
+      call.servedBy = servedBy(group, result, answer) ?? call.servedBy;
+      call.route = `${instance.name} in ${call.loop?.calls ?? 0} calls${because(call)}`;
       return result;
     } catch (error) {
       // The plugin's own failure costs its rounds, not the request: the group is asked as if it had no say.
       if (RutterError.is(error) && !error.code.startsWith('ERR_PLUGIN_')) throw error;
       call.path.services.onFault(instance, error);
-      return callGroup(call, group, options);
+      call.explanation = '';
+      return plainly(call, group, options, `${instance.name} failed`);
     }
   });
+}
+
+const because = ({ explanation }: ModelCall) => (explanation === '' ? '' : `: ${explanation}`);
+
+/** As if the loop had no say. */
+async function plainly(call: ModelCall, group: Group, options: GroupOptions, who: string): Promise<Served> {
+  const served = await callGroup(call, group, options);
+  call.route = `${who}${because(call)}, then ${call.route}`;
+  return served;
+}
+
+function tiesOf(candidates: Parameters<Invoke>[0]): readonly (readonly Target[])[] {
+  const list = (Array.isArray(candidates) ? candidates : [candidates]) as readonly (Target | readonly Target[])[];
+  return list.map((one) => (Array.isArray(one) ? one : [one]) as readonly Target[]);
+}
+
+/** Whose answer it is, where several were asked. */
+function servedBy({ targets }: Group, served: Served, answer: Answer): Target | undefined {
+  if (served.kind === 'transfer' || served.target) return served.target;
+  const made = answer as Partial<CallResult>;
+  return targets.find(({ deployment }) => deployment === made.deployment);
 }
 
 /** What a loop returned: a result passed on untouched, or one of its own. */

@@ -35,6 +35,9 @@ import type { RequestPath } from './path.ts';
 const mostInlineBytes = 20 * 1024 * 1024;
 const mostInlineMs = 30_000;
 
+/** It goes into a header, the log and the ledger. */
+const longestExplanation = 300;
+
 /** An attempt while it runs; frozen into the outcome by its end. */
 export type RunningAttempt = { -readonly [K in keyof Attempt]: Attempt[K] };
 
@@ -53,6 +56,8 @@ export interface ModelCallInit {
   readonly overrides?: Fields;
   /** The body is a multipart form, streamed on. */
   readonly form?: FormBody;
+  /** The call it is a part of. */
+  readonly outer?: ModelCall;
 }
 
 export class ModelCall extends Rostered implements Call {
@@ -71,6 +76,11 @@ export class ModelCall extends Rostered implements Call {
   readonly overrides: Fields;
   /** The body's, under the overrides. */
   readonly fields: Fields;
+  readonly outer: ModelCall | undefined;
+  /** A plugin has asked for it inside a request; see invoke.ts. */
+  isInvoked = false;
+  /** Calls of a loop that are calls of their own. */
+  parts = 0;
   readonly attempts: RunningAttempt[] = [];
   /** The group being served now: the asked one, then fallbacks. */
   group = '';
@@ -79,6 +89,8 @@ export class ModelCall extends Rostered implements Call {
   fallbacks = 0;
   /** In words, for `x-rutter-route`. */
   route = '';
+  /** What a loop says of how it went. */
+  explanation = '';
   usage: Usage | undefined;
   readonly bill = new Bill();
   cacheHit = false;
@@ -122,6 +134,7 @@ export class ModelCall extends Rostered implements Call {
     this.body = init.body;
     this.read = init.read;
     this.form = init.form;
+    this.outer = init.outer;
     this.brought = init.brought ?? nothing;
     this.overrides = init.overrides ?? noFields;
     this.fields = this.overrides === noFields ? init.body.fields : { ...init.body.fields, ...this.overrides };
@@ -147,6 +160,10 @@ export class ModelCall extends Rostered implements Call {
   text(): string {
     this.#text ??= this.body.whole(this.#change ? chatText(this.chat()) : this.wire.text(this.body.fields));
     return this.#text;
+  }
+
+  explain(reason: string): void {
+    this.explanation = reason.slice(0, longestExplanation);
   }
 
   /** A guard's changes; from here on the bytes that came no longer say what is asked. */
@@ -187,6 +204,7 @@ export class ModelCall extends Rostered implements Call {
 
   /** Adds what one transfer used, and its price. */
   account(usage: Usage, target: Target): void {
+    this.outer?.account(usage, target);
     this.usage = addUsage(this.usage, usage);
     const { pricing, deployment } = target;
     const options = this.#billing(target);
@@ -234,5 +252,10 @@ export class ModelCall extends Rostered implements Call {
 
   elapsed(): number {
     return performance.now() - this.facts.startedAt;
+  }
+
+  /** Milliseconds since the request arrived that this belongs to. */
+  sinceArrival(): number {
+    return (this.outer ?? this).elapsed();
   }
 }

@@ -34,6 +34,8 @@ export function settle(call: ModelCall, end: Ending): Outcome {
     costNanoUsd: cost?.nanoUsd,
     cost,
     unpricedCalls: call.bill.unpriced,
+    ...(call.outer ? { isPart: true } : {}),
+    ...(call.parts > 0 ? { parts: call.parts } : {}),
     cacheHit: call.cacheHit,
     structuredOutput: call.structuredOutput,
     ending: end.ending,

@@ -70,8 +70,9 @@ export interface FeatureRegistry {
 }
 
 export interface InvokeOptions {
-  /** The request this call belongs to: it shares its deadline, budget and trace. */
+  /** The request this call belongs to: it shares its deadline, the bounds of its loop, and its trace. */
   readonly within: RequestContext;
+  /** The whole call, in milliseconds; of a stream to its first content. */
   readonly timeoutMs?: number;
 }
 
@@ -98,7 +99,11 @@ export interface Host {
     args: readonly string[],
     options?: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string },
   ): HostChild;
-  /** An inner call on the same path. A group already being invoked in this request is refused with ERR_LIMIT_LOOP. Needs `invoke`. */
+  /**
+   * An inner call on the same path, as the caller of the request: with its rights (ERR_REQUEST_FORBIDDEN for a group it
+   * may not call) and on its limits. Whole, unless `request.stream` is true. A group already being invoked in this
+   * request is refused with ERR_LIMIT_LOOP. Needs `invoke`.
+   */
   invoke(
     group: string,
     request: Partial<ChatRequest> & Pick<ChatRequest, 'messages'>,

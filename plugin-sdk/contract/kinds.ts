@@ -229,23 +229,36 @@ export interface Cache {
 /** Best first; an inner array is a tie that the next strategy breaks. Undefined leaves it to the next strategy. */
 export type Ranking = readonly Candidate[] | readonly (readonly Candidate[])[] | undefined;
 
-/** Asks one candidate, or the best of several that answers, with changes to the request. */
+export interface InnerCallOptions {
+  /** To the whole reply, or to the first content of a stream, in milliseconds; then ERR_PROVIDER_TIMEOUT. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Asks one candidate, or the best of several that answers, with changes to the request. An inner array is a tie that
+ * the strategies after this one break. Each call has a row of its own in the ledger, with the request's id as `parent_id`.
+ * Throws ERR_LIMIT_LOOP where a bound of `limits` is reached.
+ */
 export type Invoke = (
-  candidates: Candidate | readonly Candidate[],
+  candidates: Candidate | readonly Candidate[] | readonly (readonly Candidate[])[],
   change?: Partial<ChatRequest>,
+  options?: InnerCallOptions,
 ) => Promise<CallResult>;
 
 export interface Strategy extends Charging {
   /** Before `select`: asks `context.features.want(…)` for what `select` reads. */
   prepare?(context: RequestContext): Promise<void> | void;
   select(context: RequestContext, candidates: readonly Candidate[]): Ranking;
-  /** Several rounds of calls. Its result is the reply; only what it returns streams to the client. */
+  /**
+   * Several rounds of calls. Its result is the reply; only what it returns streams to the client. Undefined leaves the
+   * request to plain routing, where `select` and the strategies after it are asked. Inner calls are not orchestrated again.
+   */
   orchestrate?(
     context: RequestContext,
     candidates: readonly Candidate[],
     invoke: Invoke,
     call: Call,
-  ): Promise<CallResult | AsyncIterable<ChatEvent>>;
+  ): Promise<CallResult | AsyncIterable<ChatEvent> | undefined>;
   observe?(outcome: Outcome): void;
 }
 

@@ -266,6 +266,11 @@ export interface Call {
   embeddings(): EmbeddingsRequest;
   /** The words of the request, joined by line feeds: what features and guards read. */
   text(): string;
+  /**
+   * Says in a few words how a loop around this call went, for `x-rutter-route`, the log and the ledger; the last one
+   * said counts, at most 300 characters. Names and numbers, never what was asked or answered.
+   */
+  explain(reason: string): void;
 }
 
 /** A reply as wraps and strategies see it: whole, or as events. Use one of the two, once. */
@@ -313,6 +318,10 @@ export interface Outcome {
   readonly cost?: Cost | undefined;
   /** Calls of vendors whose price, or a part of it, is unknown; 0 when absent. */
   readonly unpricedCalls?: number;
+  /** One of the calls that a strategy made inside a request: its tokens, cost and tries are in the request's outcome too. */
+  readonly isPart?: true;
+  /** How many such calls this request had; each has had an outcome of its own. */
+  readonly parts?: number;
   readonly cacheHit: boolean;
   /** How the model was held to JSON, where that was asked for. */
   readonly structuredOutput?: 'native' | 'tool' | 'json' | undefined;

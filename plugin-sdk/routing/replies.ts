@@ -35,9 +35,11 @@ export function expectedReplies(host: Pick<Host, 'keep'>): ExpectedReplies {
       if (context.operation === 'embeddings') return 0;
       return Math.ceil(limitOf(context) ?? usualOf(deployment));
     },
-    observe({ deployment, usage, operation, ending }) {
+    observe({ deployment, usage, operation, ending, parts }) {
       if (deployment === undefined || usage === undefined || operation === 'embeddings' || ending !== 'complete')
         return;
+      // Of a request of several calls each has been seen by itself.
+      if (parts) return;
       const tokens = usage.output + (usage.reasoning ?? 0) + (usage.audioOutput ?? 0);
       const own = recordOf(lengths, deployment.id, () => ({ tokens }));
       own.tokens += gain * (tokens - own.tokens);

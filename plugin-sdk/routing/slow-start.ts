@@ -54,8 +54,8 @@ export function slowStart(host: Pick<Host, 'keep'>): SlowStart {
       }
       return isAnyProven && held !== undefined ? held : nobody;
     },
-    observe({ deployment, ending, cacheHit }) {
-      if (deployment === undefined || cacheHit || ending !== 'complete') return;
+    observe({ deployment, ending, cacheHit, parts }) {
+      if (deployment === undefined || cacheHit || ending !== 'complete' || parts) return;
       const start = starts.get(deployment.id);
       if (start !== undefined && start.most < proven) start.most *= 2;
     },

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { RutterError } from '../contract/errors.ts';
-import type { Ranking, Strategy } from '../contract/kinds.ts';
+import type { Invoke, Ranking, Strategy } from '../contract/kinds.ts';
 import type { CallResult, Candidate, Outcome } from '../contract/request.ts';
 import { checkCharging } from './check-charging.ts';
 import { call, callResult, candidate, deployment, outcome, requestContext } from './fixtures.ts';
@@ -205,8 +205,8 @@ async function checkOrchestrate(suite: Suite<'strategy'>): Promise<void> {
     const candidates = ['a', 'b', 'c'].map((name) => candidate(name));
     const asked: Candidate[] = [];
     let count = 0;
-    const invoke = async (targets: Candidate | readonly Candidate[]) => {
-      asked.push(...(Array.isArray(targets) ? (targets as Candidate[]) : [targets as Candidate]));
+    const invoke = async (targets: Parameters<Invoke>[0]) => {
+      asked.push(...([targets].flat(2) as Candidate[]));
       expect(++count <= maxCalls, () => `it asked more than ${maxCalls} times`);
       return answer(count);
     };
@@ -217,8 +217,11 @@ async function checkOrchestrate(suite: Suite<'strategy'>): Promise<void> {
   await suite.check('orchestrates within its bound of calls and asks only candidates it was given', async () => {
     const { run, strangers } = await rounds(async () => callResult());
     const result = await run();
-    const given = typeof (result as CallResult).events === 'function' || Symbol.asyncIterator in result;
-    expect(given, () => `orchestrate gave ${show(result)}, expected a result or events`);
+    const given =
+      result === undefined ||
+      typeof (result as CallResult).events === 'function' ||
+      Symbol.asyncIterator in Object(result);
+    expect(given, () => `orchestrate gave ${show(result)}, expected a result, events or undefined`);
     expect(strangers().length === 0, () => `it asked ${show(strangers()[0])}`);
   });
   await suite.check('orchestrates to a RutterError when every call fails', async () => {

@@ -95,6 +95,7 @@ export function call(change: Partial<ChatRequest> = {}, facts: Facts = {}): Call
     chat: () => request,
     embeddings: () => hasNo('embeddings'),
     text: () => request.messages.map(words).join('\n'),
+    explain: () => {},
     ...facts,
   };
 }
@@ -111,6 +112,7 @@ export function embeddingsCall(input: EmbeddingsRequest['input'], facts: Facts =
     chat: () => hasNo('chat'),
     embeddings: () => request,
     text: () => input.filter((entry) => typeof entry === 'string').join('\n'),
+    explain: () => {},
     ...facts,
   };
 }

@@ -53,6 +53,8 @@ function record(outcome: Outcome): Readonly<Record<string, unknown>> {
     vendorModel: deployment?.model,
     route: outcome.route,
     attempts: attempts.length,
+    isPart: outcome.isPart,
+    parts: outcome.parts,
     // The one attempt of a plain request says nothing that the line does not say anyway.
     tries: attempts.length > 1 ? attempts.map(tellAttempt).join(', ') : undefined,
     fallbacks: outcome.fallbacks,

@@ -132,8 +132,9 @@ function toFront(entries: Entry[], index: number): void {
 }
 
 /** A timeout says that the deployment is at least so slow; any other failure says nothing of its speed. */
-function record({ attempts, stream, usage, cacheHit }: Outcome, measured: Speeds): void {
-  if (cacheHit) return;
+function record({ attempts, stream, usage, cacheHit, parts }: Outcome, measured: Speeds): void {
+  // Of a request of several calls each has been seen by itself.
+  if (cacheHit || parts) return;
   const served = attempts.filter(({ error }) => error === undefined);
   for (const attempt of attempts)
     if (attempt.error?.code === 'ERR_PROVIDER_TIMEOUT')

@@ -7,6 +7,10 @@ import { until } from '../support/index.ts';
 /** A row of the ledger, with its tries as they were told. */
 export interface LedgerRow {
   readonly request_id: string;
+  readonly parent_id: string | null;
+  readonly trace_id: string;
+  /** 1 for a call inside a request, whose tokens and cost are in the request's row too. */
+  readonly is_part: number;
   readonly principal: string;
   readonly model_group: string;
   readonly deployment: string | null;
@@ -30,6 +34,15 @@ export function ledger(gateway: { readonly folder: string }): readonly LedgerRow
   } finally {
     database.close();
   }
+}
+
+/** The rows of the calls made inside a request, all of them once its own has been written. */
+export async function innerRows(
+  gateway: { readonly folder: string },
+  requestId: string,
+): Promise<readonly LedgerRow[]> {
+  await ledgerRow(gateway, requestId);
+  return ledger(gateway).filter((row) => row.parent_id === requestId);
 }
 
 /** The row of one request, which is written once it is settled. */

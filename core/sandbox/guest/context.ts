@@ -66,6 +66,8 @@ export function callOf({ chat, embeddings, text, ...plain }: PlainCall): Call {
   return {
     ...plain,
     text: () => text,
+    // Loops run inside the gateway alone.
+    explain() {},
     chat() {
       if (chat === undefined) throw none('chat');
       return chat;

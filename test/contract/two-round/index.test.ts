@@ -11,7 +11,7 @@ import {
   type Vendor,
   within,
 } from '../../support/index.ts';
-import { ledgerRow } from '../ledger.ts';
+import { innerRows, ledgerRow } from '../ledger.ts';
 
 const messages = [{ role: 'user' as const, content: 'Why is the sky blue?' }];
 const usage = (prompt: number, completion: number) => ({ prompt_tokens: prompt, completion_tokens: completion });
@@ -57,7 +57,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     config: {
       model_list: [
-        ...['rounds', 'strict', 'tight', 'short'].flatMap(group),
+        ...['rounds', 'strict', 'tight', 'wordy', 'dear', 'short'].flatMap(group),
         openAiDeployment('lone', writer),
         openAiDeployment('spare', one),
       ],
@@ -66,6 +66,8 @@ beforeAll(async () => {
         rounds('rounds'),
         rounds('strict', { minDrafts: 2 }),
         rounds('tight', { maxCalls: 2 }),
+        rounds('wordy', { maxTokens: 28 }),
+        rounds('dear', { maxNanoUsd: 40_000 }),
         rounds('short', { timeMs: 400 }),
         { use: import.meta.dirname, as: 'lone', for: ['lone'], trust: true },
       ],
@@ -146,6 +148,28 @@ describe('two rounds', () => {
     }
   });
 
+  it('have a row of the ledger for each call, under the id and in the trace of their request', async () => {
+    for (const { id } of [await complete(), await stream()]) {
+      const row = await ledgerRow(gateway, id);
+      const inner = await innerRows(gateway, id);
+      expect(inner.map(({ deployment }) => deployment).sort()).toEqual(['rounds-one', 'rounds-two', 'rounds-writer']);
+      for (const part of inner)
+        expect(part).toMatchObject({ trace_id: row.trace_id, is_part: 1, status: 200, ending: 'complete', tries: 1 });
+      const total = (name: 'input_tokens' | 'output_tokens' | 'cost_nano_usd') =>
+        inner.reduce((sum, part) => sum + (part[name] ?? 0), 0);
+      expect(row).toMatchObject({
+        is_part: 0,
+        input_tokens: total('input_tokens'),
+        output_tokens: total('output_tokens'),
+        cost_nano_usd: total('cost_nano_usd'),
+      });
+    }
+    const { id } = await complete();
+    const { trace_id: trace } = await ledgerRow(gateway, id);
+    for (const vendor of [one, two, writer])
+      expect(vendor.requests.at(-1)?.headers.traceparent).toMatch(new RegExp(`^00-${trace}-`));
+  });
+
   it('make do with one draft, or none', async () => {
     one.use(openAiVendor({ status: 500 }));
     const half = await complete();
@@ -200,10 +224,18 @@ describe('rounds that fail', () => {
     );
   });
 
-  it('are ended by the number of calls allowed, with a typed error', async () => {
+  it.each([
+    ['number of calls', 'tight', 'the 2 inner calls'],
+    ['tokens', 'wordy', 'the 28 tokens'],
+    ['money', 'dear', 'the 40000 nano-dollars'],
+  ])('are ended by the %s allowed, with a typed error', async (_what, group, told) => {
     const before = counts();
     for (const ask of [complete, stream])
-      await expect(ask('tight')).rejects.toMatchObject({ status: 429, error: { rutter_code: 'ERR_LIMIT_LOOP' } });
+      await expect(ask(group)).rejects.toMatchObject({
+        status: 429,
+        message: expect.stringContaining(told),
+        error: { rutter_code: 'ERR_LIMIT_LOOP' },
+      });
     expect(since(before)).toEqual([2, 2, 0]);
   });
 

@@ -22,15 +22,22 @@ const config = z.strictObject({
   minDrafts: z.int().min(0).max(2).default(0).describe('Fewer drafts than this make the rounds fail.'),
   draftTokens: z.int().min(1).default(512).describe('Most tokens of a draft.'),
   maxCalls: z.int().min(1).default(3).describe('Most calls of deployments for one request.'),
+  maxTokens: z.int().min(1).optional().describe('No call begins once this many tokens have been used.'),
+  maxNanoUsd: z.int().min(1).optional().describe('No call begins once this much has been spent, in nano-dollars.'),
   timeMs: z.int().min(1).default(120_000).describe('Longest time of both rounds, in milliseconds.'),
 });
 
 export default definePlugin({
   kind: 'strategy',
   config,
-  setup(host, { minDrafts, draftTokens, maxCalls, timeMs }) {
+  setup(host, { minDrafts, draftTokens, maxCalls, maxTokens, maxNanoUsd, timeMs }) {
     return {
-      limits: { calls: maxCalls, timeMs },
+      limits: {
+        calls: maxCalls,
+        timeMs,
+        ...(maxTokens === undefined ? {} : { tokens: maxTokens }),
+        ...(maxNanoUsd === undefined ? {} : { nanoUsd: maxNanoUsd }),
+      },
 
       // For plain routing, when the rounds have failed: whoever would have written comes first.
       select: (_context, candidates) => byPrice(candidates).reverse(),
