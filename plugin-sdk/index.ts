@@ -1,6 +1,7 @@
 /** The contract between Rutter's kernel and its plugins. */
 export type * from './contract/chat.ts';
 export { type ErrorCode, type ErrorOptions, errorKinds, type Retry, RutterError } from './contract/errors.ts';
+export type * from './contract/feedback.ts';
 export type * from './contract/host.ts';
 export type * from './contract/kinds.ts';
 export {

@@ -5,6 +5,7 @@
  * over. Set-up order follows from it and cycles are refused.
  */
 import type { Usage } from './chat.ts';
+import type { Feedback } from './feedback.ts';
 import type { Cost, Deployment, RequestContext } from './request.ts';
 
 /** One limit to be charged: all of a request's reservations succeed together or not at all. */
@@ -158,6 +159,7 @@ export interface Services {
   state: State;
   store: Store;
   embedder: Embedder;
+  feedback: Feedback;
   models: Models;
   prices: PriceBook;
 }

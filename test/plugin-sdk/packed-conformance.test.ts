@@ -9,7 +9,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Embedder, Kind, Models, PluginDefinition } from '@rutter/plugin-sdk';
+import type { Embedder, Kind, Models, PluginDefinition, State, Store } from '@rutter/plugin-sdk';
 import * as testing from '@rutter/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findDistribution, readShipped } from '../../core/plugins/distribution.ts';
@@ -58,6 +58,15 @@ const lengths: Embedder = {
   version: 'lengths-2',
   embed: async (texts) => texts.map((text) => Float32Array.of(text.length, 1)),
 };
+const emptyStore: Store = {
+  flavour: 'sqlite',
+  migrate: async () => {},
+  query: async () => [],
+  run: async () => ({ changes: 0 }),
+  append: () => true,
+  flush: async () => {},
+};
+const silentState = { publish: async () => {}, subscribe: async () => async () => {} } as unknown as State;
 const { 'anthropic-messages': streams = [], gemini: geminiStreams = [] } = testing.streamsByDialect;
 const { 'anthropic-messages': replies = [], gemini: geminiReplies = [] } = testing.repliesByDialect;
 
@@ -77,6 +86,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   ),
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
+  'observer-feedback': () => ({ host: { services: { embedder: lengths, store: emptyStore, state: silentState } } }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),
   'provider-anthropic': () => ({ streams, replies }),
   'provider-gemini': () => ({ streams: geminiStreams, replies: geminiReplies }),
