@@ -111,6 +111,7 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
   let seen = '';
   const texts = new WeakMap<RequestContext, RawFeatures>();
+  const strangers = strangersOf(host);
   const look = async () => {
     if (path === undefined) return;
     try {
@@ -151,7 +152,26 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     select(context, candidates) {
       const raw = texts.get(context);
       if (!loaded || !raw) return undefined;
-      return ranked(loaded, raw, candidates, costWeight);
+      const tiers = ranked(loaded, raw, candidates, costWeight);
+      if (!tiers) strangers.tell(context.group, loaded.artefact.header.models);
+      return tiers;
+    },
+  };
+}
+
+const mostGroups = 100;
+
+/** Says once a group that the artefact has no word on any of its deployments, and again when others are known. */
+function strangersOf(host: Host) {
+  const told = new Map<string, readonly string[]>();
+  return {
+    tell(group: string, models: readonly string[]) {
+      if (told.get(group) === models || told.size >= mostGroups) return;
+      told.set(group, models);
+      host.log.warn(
+        { group, models: models.slice(0, mostGroups) },
+        `the router knows none of the deployments of ${group}: the next strategy decides; model_info.router_model may name one of its models`,
+      );
     },
   };
 }
