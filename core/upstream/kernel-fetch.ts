@@ -80,14 +80,15 @@ function exchange(
   return reply.head;
 }
 
-function plainHeaders(headers: NonNullable<HostFetchOptions['headers']>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name.toLowerCase(),
-      typeof value === 'string' ? value : revealSecret(value),
-    ]),
-  );
+type HeaderValue = NonNullable<HostFetchOptions['headers']>[string];
+
+function plainHeader(value: HeaderValue): string {
+  if (typeof value === 'string') return value;
+  return 'prefix' in value ? value.prefix + revealSecret(value.secret) : revealSecret(value);
 }
+
+const plainHeaders = (headers: NonNullable<HostFetchOptions['headers']>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), plainHeader(value)]));
 
 class FetchedReply implements ExchangeListener {
   readonly head: Promise<HostResponse>;

@@ -24,10 +24,16 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** A header that holds a secret behind a known word, such as `Bearer `. */
+export interface PrefixedSecret {
+  readonly prefix: string;
+  readonly secret: Secret;
+}
+
 export interface HostFetchOptions {
   readonly method?: string;
-  /** A {@link Secret} value is sent as it is and shown to nobody. */
-  readonly headers?: Readonly<Record<string, string | Secret>>;
+  /** A {@link Secret} value is sent as it is, or behind a prefix, and shown to nobody. */
+  readonly headers?: Readonly<Record<string, string | Secret | PrefixedSecret>>;
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Milliseconds for the whole exchange; 30,000 when absent. */
   readonly timeoutMs?: number;

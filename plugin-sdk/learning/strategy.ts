@@ -101,6 +101,9 @@ function namesOf({ deployment }: Candidate): readonly string[] {
 
 const feature = (name: string) => `${name}:text`;
 
+/** What was measured of a request's words, once for all strategies that learnt. */
+const measured = new WeakMap<RequestContext, RawFeatures>();
+
 /** Waits for the first reading of the artefact, so that no request meets a strategy that could have known better. */
 export async function learnedStrategy(host: Host, options: LearnedStrategyOptions): Promise<Strategy> {
   const { learner, path, reloadMs, costWeight } = options;
@@ -110,7 +113,6 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
   if (path === undefined)
     host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
   let seen = '';
-  const texts = new WeakMap<RequestContext, RawFeatures>();
   const strangers = strangersOf(host);
   const look = async () => {
     if (path === undefined) return;
@@ -138,11 +140,13 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
   host.features.define(
     feature(host.name),
     async (context, text) => {
-      const [embedding] = await embedder.embed([text]);
-      texts.set(context, rawFeatures(text, embedding as Float32Array));
+      // Asked of the kernel, which embeds a request once, whoever wants it.
+      const embedding = await context.features.want('embedding');
+      if (!(embedding instanceof Float32Array)) return 0;
+      if (!measured.has(context)) measured.set(context, rawFeatures(text, embedding));
       return 1;
     },
-    { timeoutMs: 250 },
+    { timeoutMs: 1_250 },
   );
 
   return {
@@ -150,7 +154,7 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
       if (loaded) await context.features.want(feature(host.name));
     },
     select(context, candidates) {
-      const raw = texts.get(context);
+      const raw = measured.get(context);
       if (!loaded || !raw) return undefined;
       const tiers = ranked(loaded, raw, candidates, costWeight);
       if (!tiers) strangers.tell(context.group, loaded.artefact.header.models);

@@ -22,6 +22,8 @@ const sdkParts = [
   '@rutter/plugin-sdk/routing',
   '@rutter/plugin-sdk/learning',
   '@rutter/plugin-sdk/numerics',
+  '@rutter/plugin-sdk/embedding',
+  '@rutter/plugin-sdk/onnx',
 ];
 
 /** Those that need nothing but ECMAScript: what a sandbox hands in. */

@@ -1,5 +1,6 @@
 /** A host, fixtures and conformance suites for the tests of plugins; bound to no test runner. */
 
+export { type BertShape, bertNetwork, bertVocabulary, miniLmShape } from './bert.ts';
 export { type CacheOptions, checkCache } from './check-cache.ts';
 export { checkEmbedder, type EmbedderOptions } from './check-embedder.ts';
 export { checkGuard, type GuardOptions } from './check-guard.ts';

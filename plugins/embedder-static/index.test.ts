@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WordPiece } from '@rutter/plugin-sdk/embedding';
 import { assertConforms, checkEmbedder, fakeHost } from '@rutter/plugin-sdk/testing';
 import { describe, expect, it } from 'vitest';
 import plugin from './index.ts';
 import { pool, readTable } from './static-table.ts';
-import { WordPiece } from './word-piece.ts';
 
 interface Reference {
   readonly sentences: readonly {

@@ -7,8 +7,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { definePlugin, RutterError, z } from '@rutter/plugin-sdk';
+import { readVocabulary, type WordPiece } from '@rutter/plugin-sdk/embedding';
 import { pool, readTable, type StaticTable } from './static-table.ts';
-import { WordPiece } from './word-piece.ts';
 
 const config = z.strictObject({
   path: z
@@ -32,9 +32,10 @@ async function load(folder: string): Promise<Loaded> {
     readFile(join(folder, 'static.bin')),
     readFile(join(folder, 'vocab.txt'), 'utf8'),
   ]);
-  const lines = vocabulary.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  return { table: readTable(bytes, join(folder, 'static.bin')), words: new WordPiece(lines) };
+  return {
+    table: readTable(bytes, join(folder, 'static.bin')),
+    words: readVocabulary(vocabulary, join(folder, 'vocab.txt')),
+  };
 }
 
 async function about(folder: string): Promise<{ readonly version: string; readonly dimensions: number }> {

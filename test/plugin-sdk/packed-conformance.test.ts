@@ -6,10 +6,11 @@
  * Nothing is left out by being new: a plugin that wants options, services or
  * a folder to be set up says so below, or its test fails.
  */
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Embedder, Kind, Models, PluginDefinition, State, Store } from '@rutter/plugin-sdk';
+import type { Embedder, Host, Kind, Models, PluginDefinition, State, Store } from '@rutter/plugin-sdk';
 import * as testing from '@rutter/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findDistribution, readShipped } from '../../core/plugins/distribution.ts';
@@ -53,6 +54,24 @@ const noModels: Models = {
   cost: () => undefined,
   parameters: async () => undefined,
 };
+
+/** A small network with its vocabulary; gives the folder back. */
+function sentenceModel(folder: string): string {
+  const pieces = testing.bertVocabulary();
+  const network = testing.bertNetwork({ pieces: pieces.length, width: 8, layers: 1, heads: 2 });
+  writeFileSync(join(folder, 'model.onnx'), network);
+  writeFileSync(join(folder, 'vocab.txt'), pieces.join('\n'));
+  return folder;
+}
+
+/** An embeddings endpoint that answers with the length of each text. */
+const vectorFetch: Host['fetch'] = async (_url, options) => {
+  const { input } = JSON.parse(options?.body as string) as { readonly input: readonly string[] };
+  const body = { data: input.map(({ length }, index) => ({ index, embedding: [length, 1] })) };
+  const text = async () => JSON.stringify(body);
+  return { status: 200, headers: {}, body: (async function* () {})(), text, json: async () => body };
+};
+
 const lengths: Embedder = {
   dimensions: 2,
   version: 'lengths-2',
@@ -84,6 +103,11 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
       'rutter-auto',
     ].map((name) => [name, () => ({ host: { services: { embedder: lengths } } })]),
   ),
+  'embedder-http': () => ({
+    config: { api_base: 'http://vectors.example/v1', model: 'lengths', dimensions: 2 },
+    host: { fetch: vectorFetch },
+  }),
+  'embedder-onnx': (folder) => ({ config: { path: sentenceModel(folder) } }),
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'observer-feedback': () => ({ host: { services: { embedder: lengths, store: emptyStore, state: silentState } } }),

@@ -1,7 +1,6 @@
 /**
- * BERT's uncased tokeniser: clean, split, and the longest pieces first
- * (Devlin et al. 2019; Wu et al. 2016 for WordPiece). Ids are line numbers of
- * the vocabulary.
+ * BERT's tokeniser: clean, split, and the longest pieces first (Devlin et al.
+ * 2019; Wu et al. 2016 for WordPiece). Ids are places in the vocabulary.
  */
 
 const control = /[\p{Cc}\p{Cf}\p{Co}]/u;
@@ -22,29 +21,48 @@ const longestWord = 100;
 const mostCached = 20_000;
 const longestCached = 32;
 const plainText = /^[\x20-\x7e\t\n\r]*$/;
-const plainSplit = /[a-z0-9]+|[!-/:-@[-`{-~]/g;
+const plainSplit = /[A-Za-z0-9]+|[!-/:-@[-`{-~]/g;
+/** Of a text of which only the beginning is wanted, so many letters are cut at a time. */
+const stride = 2048;
 const unknown: readonly number[] = [];
 
 const isChinese = (point: number) => point >= 0x3400 && chinese.some(([from, to]) => point >= from && point <= to);
 
+const placesOf = (pieces: readonly string[]) => new Map(pieces.map((piece, id) => [piece, id]));
+
+export interface WordPieceOptions {
+  /** Lower case and no accents, as uncased models have it; true when absent. */
+  readonly uncased?: boolean;
+}
+
 export class WordPiece {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #unknownId: number;
+  readonly #isUncased: boolean;
   readonly #cache = new Map<string, readonly number[]>();
 
-  constructor(vocabulary: readonly string[]) {
-    this.#ids = new Map(vocabulary.map((piece, id) => [piece, id]));
+  /** Pieces in the order of their ids, or with them. */
+  constructor(vocabulary: readonly string[] | ReadonlyMap<string, number>, { uncased = true }: WordPieceOptions = {}) {
+    this.#ids = 'has' in vocabulary ? vocabulary : placesOf(vocabulary);
     this.#unknownId = this.#ids.get('[UNK]') ?? 0;
+    this.#isUncased = uncased;
+  }
+
+  /** The id of a whole piece, such as `[CLS]`. */
+  idOf(piece: string): number | undefined {
+    return this.#ids.get(piece);
   }
 
   /** Ids of a text's pieces, at most `most` of them that are at least `from`. */
   ids(text: string, from = 0, most = Number.POSITIVE_INFINITY): number[] {
     const ids: number[] = [];
-    for (const word of wordsOf(text)) {
-      for (const id of this.#pieces(word)) {
-        if (id < from) continue;
-        if (ids.length === most) return ids;
-        ids.push(id);
+    for (const part of partsOf(text, most)) {
+      for (const word of wordsOf(part, this.#isUncased)) {
+        for (const id of this.#pieces(word)) {
+          if (id < from) continue;
+          ids.push(id);
+          if (ids.length >= most) return ids;
+        }
       }
     }
     return ids;
@@ -82,18 +100,32 @@ export class WordPiece {
   }
 }
 
-/** Words and punctuation characters, lower case and without accents. */
-function wordsOf(text: string): Iterable<string> {
-  // The common case needs none of the tables: ASCII without control characters.
-  if (plainText.test(text)) return text.toLowerCase().match(plainSplit) ?? [];
-  return unplainWordsOf(text);
+/** A text of which all is wanted is whole; another comes in parts that end at white space. */
+function* partsOf(text: string, most: number): Iterable<string> {
+  if (most === Number.POSITIVE_INFINITY || text.length <= 2 * stride) {
+    yield text;
+    return;
+  }
+  for (let at = 0; at < text.length; ) {
+    const space = text.indexOf(' ', at + stride);
+    const end = space < 0 ? text.length : space;
+    yield text.slice(at, end);
+    at = end;
+  }
 }
 
-function* unplainWordsOf(text: string): Iterable<string> {
+/** Words and punctuation characters; lower case and without accents where that is asked for. */
+function wordsOf(text: string, isUncased: boolean): Iterable<string> {
+  // The common case needs none of the tables: ASCII without control characters.
+  if (plainText.test(text)) return (isUncased ? text.toLowerCase() : text).match(plainSplit) ?? [];
+  return unplainWordsOf(text, isUncased);
+}
+
+function* unplainWordsOf(text: string, isUncased: boolean): Iterable<string> {
   for (const chunk of spaced(text).split(/\s+/u)) {
     if (chunk === '') continue;
     let word = '';
-    for (const point of lowered(chunk)) {
+    for (const point of isUncased ? lowered(chunk) : chunk) {
       if (!punctuation.test(point)) {
         word += point;
         continue;
