@@ -56,7 +56,7 @@ export function kernelRoutes(parts: AdminParts): HandlerRoute[] {
   ];
 }
 
-/** 404 for a name that no instance has; an instance outside of the sandbox has nothing to be released from. */
+/** 404 for a name that no instance has; an instance in-process has nothing to be released from. */
 function released(parts: AdminParts, name: string): RouteReply {
   const found = parts.path().instances.find((instance) => instance.name === name);
   if (found === undefined)
@@ -114,8 +114,13 @@ async function readiness(parts: AdminParts): Promise<RouteReply> {
   };
 }
 
-/** Plugins in the sandbox and how they are, where there are any. */
-function sandboxed({ instances }: RequestPath): { readonly sandbox?: Readonly<Record<string, string>> } {
-  const states = instances.flatMap(({ name, sandbox }) => (sandbox === undefined ? [] : [[name, sandbox.state]]));
-  return states.length === 0 ? {} : { sandbox: Object.fromEntries(states) };
+/** Plugins in the sandbox and in workers and how they are, where there are any. */
+function sandboxed({ instances }: RequestPath): { readonly [key in 'sandbox' | 'workers']?: object } {
+  const statesIn = (where: string) =>
+    instances.flatMap(({ name, place, sandbox }) => (place === where && sandbox ? [[name, sandbox.state]] : []));
+  const [sandbox, workers] = [statesIn('sandbox'), statesIn('worker')];
+  return {
+    ...(sandbox.length > 0 && { sandbox: Object.fromEntries(sandbox) }),
+    ...(workers.length > 0 && { workers: Object.fromEntries(workers) }),
+  };
 }

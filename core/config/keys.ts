@@ -79,7 +79,16 @@ const pluginBlock: KeyBlock = {
       default: 'true for a name, false for a folder or an address',
     }),
     grants: honoured('block', 'What it may have in the sandbox.', { block: 'grants' }),
-    timeout: honoured('duration', 'Longest wait for one answer from the sandbox.', {
+    place: honoured('text', 'Where a trusted plugin runs: inside, or in a worker thread off the event loop.', {
+      default: 'what its manifest says, else in-process',
+      choices: ['in-process', 'worker'],
+    }),
+    queue: honoured('integer', 'Calls that a plugin in a worker or the sandbox may have open; more are turned away.', {
+      default: '256',
+      min: 1,
+      max: 4096,
+    }),
+    timeout: honoured('duration', 'Longest wait for one answer from a worker or the sandbox.', {
       default: '250ms for a strategy, 5s for an embedder, 1s for others',
       min: 1,
       max: 30_000,

@@ -113,6 +113,7 @@ function entryOf(
     as,
     grants,
     for: groups,
+    runsIn: read?.values.get('place') as PluginEntry['runsIn'],
     trust: (read?.values.get('trust') as boolean | undefined) ?? !(isFile || isAddress(said)),
     onFailure: (read?.values.get('on_failure') as PluginEntry['onFailure'] | undefined) ?? 'abort',
     config: (read?.values.get('config') as Record<string, unknown> | undefined) ?? {},
@@ -127,6 +128,7 @@ function grantsOf(read: ReadBlock | undefined): Grants {
     text: granted?.get('text') === true,
     fetch: (granted?.get('fetch') as readonly string[] | undefined) ?? [],
     timeoutMs: read?.values.get('timeout') as number | undefined,
+    queue: read?.values.get('queue') as number | undefined,
   };
 }
 

@@ -32,8 +32,10 @@ export interface Grants {
   readonly text: boolean;
   /** Origins it may fetch from. */
   readonly fetch: readonly string[];
-  /** Longest wait for one answer; by its kind when undefined. */
+  /** Longest wait for one answer; by its kind when undefined. Counts in a worker too, as does `queue`. */
   readonly timeoutMs: number | undefined;
+  /** Calls it may be asked at once; more are turned away. 256 when undefined. */
+  readonly queue: number | undefined;
 }
 
 /** One entry of `plugins:`. */
@@ -44,6 +46,8 @@ export interface PluginEntry {
   /** Model groups it serves; all when absent. */
   readonly for: readonly string[] | undefined;
   readonly trust: boolean;
+  /** Where it is to run once it is trusted; what its manifest says when undefined. */
+  readonly runsIn?: 'in-process' | 'worker' | undefined;
   readonly grants: Grants;
   readonly onFailure: 'abort' | 'continue' | 'quarantine';
   /** Secrets inside are {@link Secret} objects where the plugin's schema says so, else plain values. */

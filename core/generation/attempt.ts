@@ -284,8 +284,9 @@ export class Attempt {
     });
   }
 
-  #place({ package: { manifest, origin }, isTrusted }: ComposedInstance): PlaceName {
+  #place({ package: { manifest, origin }, isTrusted, runsIn }: ComposedInstance): PlaceName {
     if (origin === 'untrusted' || !isTrusted) return 'sandbox';
+    if ((runsIn ?? manifest.place) === 'worker') return 'worker';
     return manifest.shared && this.#options.supervise !== undefined ? 'supervisor' : 'in-process';
   }
 }

@@ -22,8 +22,9 @@ export interface InstanceRow {
   readonly leases: number;
   readonly setupMs: number;
   readonly lastError: PluginInstance['lastError'];
-  /** Of an instance in the sandbox. */
+  /** Of an instance in the sandbox, and of one in a worker. */
   readonly sandbox: PluginInstance['sandbox'];
+  readonly worker: PluginInstance['sandbox'];
 }
 
 /** In order of the hooks; instances of older generations alone come after, then those left out. */
@@ -47,7 +48,8 @@ export function listInstances<P>(live: readonly Generation<P>[], current: Live<P
       leases: holding.reduce((sum, { leases }) => sum + leases, 0),
       setupMs: one.setupMs,
       lastError: one.lastError,
-      sandbox: one.sandbox,
+      sandbox: one.place === 'sandbox' ? one.sandbox : undefined,
+      worker: one.place === 'worker' ? one.sandbox : undefined,
     };
   });
   return [...rows, ...(current?.leftOut ?? []).map(leftOutRow)];
@@ -85,5 +87,6 @@ function leftOutRow({
     leases: 0,
     setupMs: 0,
     sandbox: undefined,
+    worker: undefined,
   };
 }

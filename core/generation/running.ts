@@ -39,7 +39,7 @@ export interface Running {
   readonly value: InstanceValue;
   readonly setupMs: number;
   readonly warnings: readonly Diagnostic[];
-  /** Undefined outside of the sandbox. */
+  /** Undefined in-process. */
   readonly sandbox: SandboxStatus | undefined;
   lastError: PluginInstance['lastError'];
   /** Ends it; called once. Faults are logged, not thrown. */
@@ -74,7 +74,7 @@ export async function setUp(options: SetUpOptions): Promise<SetUpResult> {
       running: new RunningInstance(options, { value: remote.value, end: () => remote.end(), startedMs, warnings: [] }),
     };
   }
-  if (place === 'sandbox') {
+  if (place === 'sandbox' || place === 'worker') {
     const found = await kernel.sandbox.setUp(options);
     if ('diagnostics' in found) return found;
     return { running: new RunningInstance(options, { ...found, status: () => found.status, startedMs }) };

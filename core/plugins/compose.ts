@@ -61,6 +61,13 @@ function fromEntry(
       names.length === 0 ? 'an installed plugin or a folder' : `a folder, or one of ${names.join(', ')}`,
     ]);
   }
+  const isTrusted = entry.trust || (found.isVouched === true && !saysTrust(entry, configuration.settings));
+  if (entry.runsIn !== undefined && (!isTrusted || found.origin === 'untrusted'))
+    return problems.error(entry.place, [
+      `Plugin "${entry.as}" is not trusted, and runs in the sandbox.`,
+      `place: ${entry.runsIn}`,
+      'no "place", or "trust: true" if you trust its code',
+    ]);
   const isDefault = entry.place.file === defaultsFile;
   const services = servicesOf(found.manifest);
   return {
@@ -72,7 +79,8 @@ function fromEntry(
     reason: isDefault ? `default ${services.length > 0 ? services.join(' and ') : found.manifest.kind}` : entry.reason,
     place: entry.place,
     origin: isDefault ? 'default' : 'entry',
-    isTrusted: entry.trust || (found.isVouched === true && !saysTrust(entry, configuration.settings)),
+    isTrusted,
+    runsIn: entry.runsIn,
     grants: entry.grants,
   };
 }

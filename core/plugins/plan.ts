@@ -14,7 +14,7 @@ export interface PlannedConfig {
   readonly derived: readonly string[];
 }
 
-export const noGrants: Grants = Object.freeze({ text: false, fetch: [], timeoutMs: undefined });
+export const noGrants: Grants = Object.freeze({ text: false, fetch: [], timeoutMs: undefined, queue: undefined });
 
 /** One instance as the configuration calls for it. */
 export interface PlannedInstance {
@@ -28,6 +28,8 @@ export interface PlannedInstance {
   readonly origin: 'entry' | 'claim' | 'default';
   /** False where its entry puts it into the sandbox. */
   readonly isTrusted: boolean;
+  /** Where its entry wants it to run, trusted as it is; its manifest's word where undefined. */
+  readonly runsIn?: PluginEntry['runsIn'];
   /** What the operator grants it there. */
   readonly grants: Grants;
 }

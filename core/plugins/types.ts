@@ -1,7 +1,7 @@
 /** What the plugin runtime hands to the request path. */
 import type { Candidate, Facets, Kind, Kinds, Manifest, Ranking, RequestContext } from '@rutter/plugin-sdk';
 
-export type PlaceName = 'in-process' | 'supervisor' | 'sandbox';
+export type PlaceName = 'in-process' | 'worker' | 'supervisor' | 'sandbox';
 
 /**
  * What the contract makes synchronous, of a plugin that cannot answer at once:
@@ -14,15 +14,18 @@ export interface AskedAhead {
   filterAhead?(context: RequestContext, candidates: readonly Candidate[]): Promise<void>;
 }
 
-/** What is known of an instance in the sandbox. */
+/** What is known of an instance in the sandbox, or in a worker thread. */
 export interface SandboxStatus {
   /** `down` while its isolate is opened again; `quarantined` when it is not asked any more. */
   readonly state: 'running' | 'down' | 'quarantined';
   /** Since it was set up. */
   readonly falls: number;
-  /** Times its isolate had to be opened again. */
+  /** Times its isolate or thread had to be opened again. */
   readonly restarts: number;
-  /** The child process it lives in; undefined while there is none. */
+  /** Calls it has not answered yet, and those turned away because its queue was full. */
+  readonly waiting: number;
+  readonly turnedAway: number;
+  /** The child process it lives in; undefined while there is none, and in a worker thread. */
   readonly pid: number | undefined;
 }
 
@@ -59,7 +62,7 @@ export interface PluginInstance<K extends Kind = Kind> {
   readonly for: readonly string[] | undefined;
   readonly value: Kinds[K] & Facets;
   readonly setupMs: number;
-  /** Undefined outside of the sandbox. */
+  /** Undefined in-process. */
   readonly sandbox: SandboxStatus | undefined;
   lastError: { readonly at: number; readonly message: string } | undefined;
 }

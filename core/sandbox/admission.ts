@@ -12,6 +12,28 @@ const grantable: readonly Need[] = ['text', 'fetch'];
 /** A claim on settings, references or keys of vendors would bring their values into its options. */
 const claimable: readonly (keyof Claims)[] = ['routingStrategies'];
 
+/** What a trusted plugin's manifest asks for and a worker thread does not give. */
+export function refuseWorker(instance: PlannedInstance): readonly Diagnostic[] {
+  const problems = new Problems();
+  const { kind, needs, uses, provides, shared } = instance.package.manifest;
+  const refuse = (what: string, found: string, expected: string) =>
+    problems.error(instance.place, [
+      `Plugin "${instance.name}" cannot run in a worker: ${what}.`,
+      found,
+      `${expected}, or "place: in-process" in its entry`,
+    ]);
+  if (deadlines[kind] === undefined)
+    refuse(`it has no place for a ${kind}`, kind, `one of ${Object.keys(deadlines).join(', ')}`);
+  const unmet = needs.filter((need) => need === 'spawn' || need === 'invoke');
+  if (unmet.length > 0) refuse(`it needs ${unmet.join(', ')}`, unmet.join(', '), 'needs without them');
+  const unreached = uses.filter((service) => service !== 'embedder');
+  if (unreached.length > 0) refuse(`it uses ${unreached.join(', ')}`, unreached.join(', '), 'no service but embedder');
+  const others = provides.filter((service) => service !== kind);
+  if (others.length > 0) refuse(`it provides ${others.join(', ')}`, others.join(', '), 'no services beside its kind');
+  if (shared) refuse('it is shared', 'shared', 'no "shared"');
+  return problems.found;
+}
+
 /** What its manifest asks for and the sandbox, or its entry, does not give. Nothing of it has run. */
 export function refuseManifest(instance: PlannedInstance): readonly Diagnostic[] {
   const problems = new Problems();

@@ -1,5 +1,5 @@
 /** The host's side of what a guest asks for: log, sleep, features of its request, and HTTP where it is granted. */
-import { type HostFetchOptions, type Log, RutterError, type Secret } from '@rutter/plugin-sdk';
+import { type Embedder, type HostFetchOptions, type Log, RutterError, type Secret } from '@rutter/plugin-sdk';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import { isSecret } from '../upstream/secret.ts';
 import type { Answerer } from './guest-port.ts';
@@ -15,22 +15,33 @@ export interface AnswersOptions {
   readonly name: string;
   readonly kernel: Pick<KernelServices, 'fetch' | 'clock'>;
   readonly log: Log;
-  /** Origins it may fetch from. */
-  readonly origins: readonly string[];
+  /** Origins it may fetch from; anywhere when undefined. */
+  readonly origins: readonly string[] | undefined;
+  /** Of a plugin that is trusted: the services its manifest uses. Its log lines are its own affair. */
+  readonly services?: ReadonlyMap<string, unknown>;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export function answersFor({ name, kernel, log, origins }: AnswersOptions): Answerer {
+export function answersFor({ name, kernel, log, origins, services }: AnswersOptions): Answerer {
   const lines = new LogLines(log, () => kernel.clock.monotonic());
   return (what, argument, context) => {
-    if (what === 'log') return lines.write(argument);
+    if (what === 'log') return services === undefined ? lines.write(argument) : written(log, argument);
+    if (what === 'embed' && services !== undefined)
+      return (services.get('embedder') as Embedder).embed(argument.texts as readonly string[]);
     if (what === 'want') return context?.features.want(String(argument.name));
     if (what === 'sleep') return kernel.clock.sleep(Math.min(Math.max(Number(argument.ms) || 0, 0), mostSleepMs));
     if (what === 'fetch') return fetched(name, argument, { kernel, origins });
     throw new RutterError('ERR_PLUGIN_INVALID', `The sandbox has no host.${what.slice(0, 100)}.`);
   };
 }
+
+function written(log: Log, { level, fields, message }: Fields): void {
+  log[levelOf(level)]((fields ?? {}) as Fields, typeof message === 'string' ? message : undefined);
+}
+
+const levelOf = (level: unknown): keyof Log =>
+  level === 'debug' || level === 'warn' || level === 'error' ? level : 'info';
 
 class LogLines {
   readonly #log: Log;
@@ -57,10 +68,9 @@ class LogLines {
       return undefined;
     }
     this.#written += 1;
-    const at = level === 'debug' || level === 'warn' || level === 'error' ? level : 'info';
     const words = typeof message === 'string' ? message.slice(0, longestMessage) : undefined;
     // Under one name: a guest shall not write fields that the gateway's own lines have.
-    this.#log[at]({ said: JSON.stringify(fields ?? {}, plainest).slice(0, longestMessage) }, words);
+    this.#log[levelOf(level)]({ said: JSON.stringify(fields ?? {}, plainest).slice(0, longestMessage) }, words);
     return undefined;
   }
 }
@@ -70,13 +80,13 @@ const plainest = (_key: string, value: unknown) => (typeof value === 'bigint' ? 
 async function fetched(
   name: string,
   argument: Fields,
-  { kernel, origins }: { readonly kernel: Pick<KernelServices, 'fetch'>; readonly origins: readonly string[] },
+  { kernel, origins }: Pick<AnswersOptions, 'origins'> & { readonly kernel: Pick<KernelServices, 'fetch'> },
 ): Promise<unknown> {
   const url = URL.parse(String(argument.url));
-  if (url === null || !origins.includes(url.origin))
+  if (url === null || (origins !== undefined && !origins.includes(url.origin)))
     throw new RutterError(
       'ERR_PLUGIN_INVALID',
-      `Plugin "${name}" may fetch from ${origins.join(', ') || 'nowhere'}; found ${url?.origin ?? 'no address'}.`,
+      `Plugin "${name}" may fetch from ${origins?.join(', ') || 'nowhere'}; found ${url?.origin ?? 'no address'}.`,
     );
   const { method, body, timeoutMs, maxBytes } = argument;
   const options: HostFetchOptions = {

@@ -8,7 +8,7 @@
 import { type Clock, type RequestContext, RutterError, type Secret } from '@rutter/plugin-sdk';
 import type { Frame } from './child/frames.ts';
 import { inBounds, mostAnswerCharacters, mostCalls, mostFrameBytes, outBounds, silenceMs } from './limits.ts';
-import type { Room, SandboxPool } from './pool.ts';
+import type { Room, Rooms } from './pool.ts';
 import type { Tenant } from './process.ts';
 import { refusalOf } from './refusal.ts';
 import { readValue, type Special, writeValue } from './values.ts';
@@ -25,8 +25,15 @@ export interface PortOptions {
   /** Secrets of its configuration, by number. */
   readonly secrets: readonly Secret[];
   readonly answer: Answerer;
-  /** The isolate is gone; `isCulprit` when it was its own doing. */
-  onGone(isCulprit: boolean): void;
+  /** Calls that may be open at once; `mostCalls` when undefined. */
+  readonly queue: number | undefined;
+  /**
+   * Set where calls wait for one thread: what is late behind another call has
+   * waited, and is no fall of the plugin's. How long the thread may be silent.
+   */
+  readonly serialSilenceMs: number | undefined;
+  /** The isolate is gone; `isCulprit` when it was its own doing and has not been told of as a call that was late. */
+  onGone(isCulprit: boolean, reason?: string): void;
 }
 
 export interface CallOptions {
@@ -39,10 +46,14 @@ export interface CallOptions {
 interface Open {
   readonly context: RequestContext | undefined;
   readonly ms: number;
+  /** Whether being late counts as a fall already. */
+  readonly isCounted: boolean;
   resolve(value: unknown): void;
   reject(error: RutterError): void;
   timer: NodeJS.Timeout;
   isLate: boolean;
+  /** It has been let go because others were ahead of it. */
+  hasWaited: boolean;
 }
 
 const falls: Readonly<
@@ -53,6 +64,7 @@ const falls: Readonly<
 > = {
   timeout: ['ERR_PLUGIN_TIMEOUT', 'ran longer than it may'],
   late: ['ERR_PLUGIN_TIMEOUT', 'did not answer in time'],
+  waited: ['ERR_PLUGIN_DOWN', 'was busy with other calls'],
   memory: ['ERR_PLUGIN_DOWN', 'used more memory than it may'],
   threw: ['ERR_PLUGIN_FAILED', 'failed in a way that cannot be read'],
   huge: ['ERR_PLUGIN_INVALID', 'gave an answer that is too large'],
@@ -65,6 +77,10 @@ export class GuestPort implements Tenant {
   #room: Room | undefined;
   #last = 0;
   #isGone = false;
+  #isSilent = false;
+  /** When the oldest call became that, in milliseconds of this process. */
+  #headSince = 0;
+  #turnedAway = 0;
 
   private constructor(options: PortOptions) {
     this.#options = options;
@@ -72,7 +88,7 @@ export class GuestPort implements Tenant {
   }
 
   /** ERR_PLUGIN_DOWN where there is no isolate within the time. */
-  static async open(pool: SandboxPool, options: PortOptions, ms: number): Promise<GuestPort> {
+  static async open(pool: Rooms, options: PortOptions, ms: number): Promise<GuestPort> {
     const port = new GuestPort(options);
     port.#room = await pool.take(port);
     const timer = setTimeout(() => port.#room?.process.kill(), ms);
@@ -88,6 +104,16 @@ export class GuestPort implements Tenant {
     return this.#calls.size > 0;
   }
 
+  /** Calls that are open. */
+  get waiting(): number {
+    return this.#calls.size;
+  }
+
+  /** Calls turned away because too many were open. */
+  get turnedAway(): number {
+    return this.#turnedAway;
+  }
+
   get pid(): number | undefined {
     return this.#room?.process.pid;
   }
@@ -95,13 +121,28 @@ export class GuestPort implements Tenant {
   /** What the guest answers, as plain data. Rejects with a RutterError: its refusal, or how it fell. */
   call(method: string, argument: unknown, { ms, context, special }: CallOptions): Promise<unknown> {
     if (this.#isGone || this.#room === undefined) return Promise.reject(down('it is not there at present'));
-    if (this.#calls.size >= mostCalls) return Promise.reject(down(`it already has ${mostCalls} calls to answer`));
+    const bound = this.#options.queue ?? mostCalls;
+    const most = isInner(method) ? 2 * bound : bound;
+    if (this.#calls.size >= most) {
+      this.#turnedAway += 1;
+      return Promise.reject(down(`its queue is full, it already has ${most} calls to answer`));
+    }
     const id = ++this.#last;
     const text = this.#written(method, id, argument, special);
     if (text === undefined) return Promise.reject(down('what it would be shown is too large, or nested too deeply'));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#late(id), ms);
-      this.#calls.set(id, { context, ms, resolve, reject, timer, isLate: false });
+      if (this.#calls.size === 0) this.#headSince = performance.now();
+      this.#calls.set(id, {
+        context,
+        ms,
+        isCounted: !isInner(method),
+        resolve,
+        reject,
+        timer,
+        isLate: false,
+        hasWaited: false,
+      });
       this.#room?.process.send({ t: 'call', cell: this.#room.cell, id, ms, most: mostAnswerCharacters }, text);
     });
   }
@@ -130,12 +171,12 @@ export class GuestPort implements Tenant {
     else if (header.t === 'done' || header.t === 'fell') this.#settle(Number(header.id), header, payload);
   }
 
-  onGone(isCulprit: boolean): void {
+  onGone(isCulprit: boolean, reason?: string): void {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#opened.reject(down('its isolate could not be opened'));
-    this.#rejectAll(isCulprit ? 'it brought its isolate down' : 'a neighbour brought the process down');
-    this.#options.onGone(isCulprit);
+    this.#rejectAll(isCulprit ? (reason ?? 'it brought itself down') : 'a neighbour brought the process down');
+    this.#options.onGone(isCulprit && !this.#isSilent, reason);
   }
 
   #rejectAll(reason: string): void {
@@ -150,11 +191,24 @@ export class GuestPort implements Tenant {
     const open = this.#calls.get(id);
     if (open === undefined) return;
     open.isLate = true;
+    const { serialSilenceMs } = this.#options;
+    const [oldest] = this.#calls.keys();
+    if (serialSilenceMs !== undefined) {
+      const leftMs = oldest === id ? open.ms - (performance.now() - this.#headSince) : open.ms;
+      if (leftMs > 1) {
+        // It has had less than its time of the thread: that is nobody's fault until the rest has passed as well.
+        open.hasWaited = true;
+        open.reject(down(`it was busy with other calls for ${open.ms} ms`));
+        open.timer = setTimeout(() => this.#late(id), leftMs);
+        return;
+      }
+    }
     open.reject(new RutterError('ERR_PLUGIN_TIMEOUT', `it did not answer within ${open.ms} ms`));
     open.timer = setTimeout(() => {
       const room = this.#room;
+      this.#isSilent = open.isCounted && !open.hasWaited;
       room?.process.kill(room.cell);
-    }, silenceMs);
+    }, serialSilenceMs ?? silenceMs);
   }
 
   #settle(id: number, header: Frame['header'], payload: string): void {
@@ -162,6 +216,7 @@ export class GuestPort implements Tenant {
     if (open === undefined) return;
     this.#calls.delete(id);
     clearTimeout(open.timer);
+    this.#headSince = performance.now();
     if (open.isLate) return;
     if (header.t === 'fell') {
       const [code, words] = falls[String(header.fall)] ?? ['ERR_PLUGIN_FAILED', 'failed'];
@@ -201,5 +256,9 @@ export class GuestPort implements Tenant {
     this.#room.process.send({ t: 'answer', cell: this.#room.cell, ms }, writeValue(message, outBounds));
   }
 }
+
+/** Asked on behalf of a call that is open already, or of the gateway: turned away later than the others. */
+const isInner = (method: string) =>
+  method === 'feature' || method === 'tick' || method === 'kept' || method === 'dispose';
 
 const down = (reason: string) => new RutterError('ERR_PLUGIN_DOWN', reason);

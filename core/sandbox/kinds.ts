@@ -31,6 +31,8 @@ export interface Offer {
   readonly dimensions: number;
   readonly version: string;
   readonly features: readonly { readonly name: string; readonly timeoutMs: number | undefined }[];
+  /** Milliseconds between two turns of each of its timers. */
+  readonly timers: readonly number[];
 }
 
 export interface Neighbour {
@@ -83,7 +85,7 @@ function strategy({ resident, shown, offer, ms, name }: Neighbour): Strategy & A
       });
     },
     select: () => {
-      throw new RutterError('ERR_KERNEL_INTERNAL', `Strategy ${name} lives in the sandbox and is asked ahead.`);
+      throw new RutterError('ERR_KERNEL_INTERNAL', `Strategy ${name} is asked ahead.`);
     },
     ...(offer.parts.has('observe') && {
       observe: (outcome: Outcome) => watch(resident, 'observe', shown.outcome(outcome), ms),

@@ -11,10 +11,14 @@ export const childHeapMb = 128;
 /** Of one message either way, and of one answer. */
 export const mostFrameBytes = 16 * 1024 * 1024;
 export const mostAnswerCharacters = 2 * 1024 * 1024;
-/** Calls of one plugin at once; more are refused without asking it. */
+/** Calls of one plugin at once where its entry says nothing; more are refused without asking it. */
 export const mostCalls = 256;
 /** After its deadline a call must at least be answered by the child itself; a child that is silent longer is killed. */
 export const silenceMs = 1000;
+/** How long a worker thread may be silent after a deadline: nothing else shares it, and it is soon replaced. */
+export const threadSilenceMs = 250;
+/** Of a worker thread's heap; vectors and buffers lie outside of it. */
+export const threadHeapMb = 512;
 /** To open an isolate, load a text, check options or set up, each. */
 export const setUpMs = 2000;
 /** A plugin that falls so often within `fallWindowMs` is left alone. */

@@ -17,6 +17,9 @@ export class Shown {
   readonly #mayReadText: boolean;
   readonly #features = new Set(usualFeatures);
   #deployments = new Map<Deployment, number>();
+  /** What one request is known by, so that the guest sees one context of it however often it is asked. */
+  readonly #requests = new WeakMap<RequestContext, number>();
+  #lastRequest = 0;
 
   constructor(mayReadText: boolean) {
     this.#mayReadText = mayReadText;
@@ -43,6 +46,7 @@ export class Shown {
     const shown = {
       ...{ id, traceId, spanId, receivedAt, method, path, group, operation, tags, endUser, generation, parent },
       features: this.#known(context),
+      number: this.#requestNumber(context),
     };
     if (!this.#mayReadText) return { ...shown, principal, headers: {} };
     return { ...shown, principal: { ...principal, metadata }, headers: context.headers };
@@ -76,6 +80,14 @@ export class Shown {
       ),
       error: error && { code: error.code, status: error.status, message: said(error.message) },
     };
+  }
+
+  #requestNumber(context: RequestContext): number {
+    const known = this.#requests.get(context);
+    if (known !== undefined) return known;
+    this.#lastRequest += 1;
+    this.#requests.set(context, this.#lastRequest);
+    return this.#lastRequest;
   }
 
   #number(deployment: Deployment, fresh: Map<number, Deployment>): number {

@@ -6,12 +6,26 @@ import { guestText } from './guest-text.ts';
 import { memoryMb, mostChildren } from './limits.ts';
 import { SandboxProcess, type Tenant } from './process.ts';
 
+/** What carries messages to the guests in it. */
+export interface Carrier {
+  readonly pid: number | undefined;
+  send(header: object, payload: string): void;
+  close(cell: number): void;
+  /** `culprit` is the guest whose silence is the reason. */
+  kill(culprit?: number): void;
+}
+
 export interface Room {
-  readonly process: SandboxProcess;
+  readonly process: Carrier;
   readonly cell: number;
 }
 
-export class SandboxPool {
+/** Where a plugin finds room. */
+export interface Rooms {
+  take(tenant: Tenant): Promise<Room>;
+}
+
+export class SandboxPool implements Rooms {
   readonly #children = new Set<SandboxProcess>();
   #isClosed = false;
 

@@ -15,8 +15,8 @@ export interface Tenant {
   /** Whether the child owes it an answer. */
   readonly isBusy: boolean;
   onFrame(frame: Frame): void;
-  /** Its isolate is gone. `isCulprit`: it is why; else it fell with a neighbour. */
-  onGone(isCulprit: boolean): void;
+  /** Its isolate is gone. `isCulprit`: it is why, by `reason` where that is known; else it fell with a neighbour. */
+  onGone(isCulprit: boolean, reason?: string): void;
 }
 
 export class SandboxProcess {

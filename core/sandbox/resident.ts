@@ -10,14 +10,18 @@ import type { SandboxStatus } from '../plugins/types.ts';
 import { Falls } from './falls.ts';
 import { type Answerer, type CallOptions, GuestPort } from './guest-port.ts';
 import { firstPauseMs, longestPauseMs, setUpMs } from './limits.ts';
-import type { SandboxPool } from './pool.ts';
+import type { Rooms } from './pool.ts';
 import { isRefusing } from './refusal.ts';
 import type { Special } from './values.ts';
 
 export interface ResidentOptions {
   readonly name: string;
   readonly text: string;
-  readonly pool: SandboxPool;
+  readonly pool: Rooms;
+  /** Where it lives, in words: `in the sandbox`. */
+  readonly where: string;
+  readonly queue?: number | undefined;
+  readonly serialSilenceMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: readonly Secret[];
@@ -38,6 +42,8 @@ export class Resident {
   readonly #falls: Falls;
   #port: GuestPort | undefined;
   #restarts = 0;
+  /** By ports that are gone. */
+  #turnedAway = 0;
   #pauseMs = firstPauseMs;
   #retry: NodeJS.Timeout | undefined;
   #hasEnded = false;
@@ -47,10 +53,17 @@ export class Resident {
     this.#falls = new Falls(() => options.clock.monotonic());
   }
 
+  /** Where it lives, in words. */
+  get where(): string {
+    return this.#options.where;
+  }
+
   get status(): SandboxStatus {
     const { isQuarantined, total } = this.#falls;
     const state = isQuarantined ? 'quarantined' : this.#port === undefined ? 'down' : 'running';
-    return { state, falls: total, restarts: this.#restarts, pid: this.#port?.pid };
+    const turnedAway = this.#turnedAway + (this.#port?.turnedAway ?? 0);
+    const { waiting = 0, pid } = this.#port ?? {};
+    return { state, falls: total, restarts: this.#restarts, waiting, turnedAway, pid };
   }
 
   /** Opens an isolate and loads the plugin's text in it; gives what it defines. */
@@ -129,20 +142,22 @@ export class Resident {
   }
 
   #required(): GuestPort {
-    if (this.#port === undefined) throw this.#error('ERR_PLUGIN_DOWN', 'its isolate is gone');
+    if (this.#port === undefined) throw this.#error('ERR_PLUGIN_DOWN', 'it is gone');
     return this.#port;
   }
 
   #portOptions() {
-    const { clock, secrets, answer } = this.#options;
-    return { clock, secrets, answer, onGone: (isCulprit: boolean) => this.#gone(isCulprit) };
+    const { clock, secrets, answer, queue, serialSilenceMs } = this.#options;
+    const onGone = (isCulprit: boolean, reason?: string) => this.#gone(isCulprit, reason);
+    return { clock, secrets, answer, queue, serialSilenceMs, onGone };
   }
 
-  #gone(isCulprit: boolean): void {
+  #gone(isCulprit: boolean, reason = 'it brought itself down'): void {
+    this.#turnedAway += this.#port?.turnedAway ?? 0;
     this.#port = undefined;
     if (this.#hasEnded) return;
-    this.#options.log.warn({ isCulprit }, 'the isolate of the plugin is gone');
-    if (isCulprit) this.#fell('it brought its isolate down');
+    this.#options.log.warn({ isCulprit, reason }, `the plugin ${this.#options.where} is gone`);
+    if (isCulprit) this.#fell(reason);
     if (!this.#falls.isQuarantined) this.#openAgain();
   }
 
@@ -185,6 +200,6 @@ export class Resident {
   }
 
   #error(code: RutterError['code'], reason: string): RutterError {
-    return new RutterError(code, `Plugin "${this.#options.name}" in the sandbox: ${reason}.`);
+    return new RutterError(code, `Plugin "${this.#options.name}" ${this.#options.where}: ${reason}.`);
   }
 }

@@ -1,8 +1,9 @@
 /**
- * The sandbox: where code runs that nobody vouches for.
+ * Where plugins live that do not run inside: the sandbox, for code that nobody
+ * vouches for, and worker threads, for trusted code that is slow.
  *
- * Invariant: nothing of such code is evaluated in this process; while there is
- * none, there is no child process either.
+ * Invariant: nothing of the former is evaluated in this process; while there
+ * is none, there is no child process, and no thread, either.
  */
 import {
   type FeatureRegistry,
@@ -20,7 +21,7 @@ import { type ConfigResult, configure, type Parsed } from '../plugins/instance-c
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import { type PlannedInstance, Problems } from '../plugins/plan.ts';
 import { stateOf } from '../plugins/random.ts';
-import type { PluginInstance, SandboxStatus } from '../plugins/types.ts';
+import type { PlaceName, PluginInstance, SandboxStatus } from '../plugins/types.ts';
 import { isSecret } from '../upstream/secret.ts';
 import { refuseManifest } from './admission.ts';
 import { answersFor } from './answers.ts';
@@ -28,17 +29,24 @@ import { makeValue, type Offer, partsServed, unserved } from './kinds.ts';
 import { deadlines, setUpMs } from './limits.ts';
 import { Shown } from './plain.ts';
 import { SandboxPool } from './pool.ts';
-import { Resident, type ResidentOptions } from './resident.ts';
+import { Resident } from './resident.ts';
+import { termsOf } from './terms.ts';
 import type { Special } from './values.ts';
+import { Threads } from './worker/threads.ts';
+import { startTimers } from './worker/timers.ts';
 
 /** What the sandbox takes from the kernel. */
-type SandboxServices = Pick<KernelServices, 'log' | 'clock' | 'seed' | 'fetch' | 'features'>;
+type SandboxServices = Pick<KernelServices, 'log' | 'clock' | 'seed' | 'fetch' | 'features' | 'dataFolder'>;
 
 export interface SandboxSetUp {
   readonly instance: PlannedInstance;
   readonly key: string;
   readonly configuration: Configuration;
   readonly kernel: SandboxServices;
+  /** `worker` or `sandbox`. */
+  readonly place: PlaceName;
+  /** What its manifest uses, for a plugin in a worker. */
+  readonly services: ReadonlyMap<string, unknown>;
 }
 
 export interface SandboxedInstance {
@@ -58,6 +66,7 @@ type Kept = ReadonlyMap<unknown, unknown>;
 
 export class Sandbox {
   readonly #pool = new SandboxPool();
+  readonly #threads = new Threads();
   /** Those set up, by instance key. */
   readonly #residents = new Map<string, { readonly name: string; readonly resident: Resident }>();
   /** What `host.keep` held of those that ended last, by instance name. */
@@ -99,27 +108,31 @@ export class Sandbox {
   /** Problems come as diagnostics; everything else is thrown. */
   async setUp(options: SandboxSetUp): Promise<SandboxedInstance | { readonly diagnostics: readonly Diagnostic[] }> {
     const { instance, key, configuration, kernel } = options;
-    const refused = refuseManifest(instance);
+    const { refused, living, mayReadText, granted, trusted } = termsOf(options, {
+      pool: this.#pool,
+      threads: this.#threads,
+    });
     if (refused.length > 0) return { diagnostics: refused };
     const { name, grants } = instance;
     const { kind, version } = instance.package.manifest;
     const log = kernel.log(name);
-    const shown = new Shown(grants.text);
+    const shown = new Shown(mayReadText);
     const kept = await this.#keptOf(name);
     const secrets: Secret[] = [];
     let config: unknown;
-    const resident = this.#resident({
+    const resident = new Resident({
+      ...living,
       name,
       text: await packedText(instance.package),
       secrets,
       clock: kernel.clock,
       log,
-      answer: answersFor({ name, kernel, log, origins: grants.fetch }),
+      answer: answersFor({ name, kernel, log, ...granted }),
       setUp: (restarts) => {
         shown.forget();
         // Another sequence each time: a plugin that is set up again shall not repeat itself.
         const seed = stateOf(kernel.seed, restarts === 0 ? name : `${name}#${restarts}`);
-        return { argument: { name, version, seed, kept, config }, special: numbered(secrets) };
+        return { argument: { name, version, seed, kept, config, trusted }, special: numbered(secrets) };
       },
     });
     try {
@@ -135,11 +148,12 @@ export class Sandbox {
         return checked;
       }
       config = checked.config;
-      const offer = offerOf(await named(name, resident.setUp()));
+      const offer = offerOf(await named(name, resident, resident.setUp()));
       const problems = weighed(instance, offer);
       if (problems.hasErrors) throw new RutterError('ERR_PLUGIN_INVALID', problems.found[0]?.message ?? '');
       const ms = grants.timeoutMs ?? deadlines[kind] ?? setUpMs;
-      defineFeatures(offer, { resident, shown, ms, registry: kernel.features.registry(key), mayReadText: grants.text });
+      defineFeatures(offer, { resident, shown, ms, registry: kernel.features.registry(key), mayReadText });
+      const timers = startTimers(offer, { resident, clock: kernel.clock, log, ms });
       this.#residents.set(key, { name, resident });
       return {
         value: makeValue(kind, { name, resident, shown, offer, ms }),
@@ -147,7 +161,10 @@ export class Sandbox {
         get status() {
           return resident.status;
         },
-        end: () => this.#end(key, name, resident),
+        end: () => {
+          timers.end();
+          return this.#end(key, name, resident);
+        },
       };
     } catch (error) {
       await resident.end(0);
@@ -166,16 +183,14 @@ export class Sandbox {
   /** Ends every child. */
   close(): void {
     this.#pool.close();
-  }
-
-  #resident(options: Omit<ResidentOptions, 'pool'>): Resident {
-    return new Resident({ ...options, pool: this.#pool });
+    this.#threads.close();
   }
 
   /** One that is only looked at. */
   #visitor(name: string, text: string, secrets: readonly Secret[]): Resident {
     const answer = () => undefined;
-    return this.#resident({ name, text, secrets, answer, clock: stillClock, log: noLog, setUp: notSetUp });
+    const living = { pool: this.#pool, where: 'in the sandbox' };
+    return new Resident({ ...living, name, text, secrets, answer, clock: stillClock, log: noLog, setUp: notSetUp });
   }
 
   /** Of the instance that runs under the name now, or of the last that did. */
@@ -208,20 +223,23 @@ function checkedKept(kept: unknown): Kept {
 }
 
 /** The plugin's name put in front of what the guest says. */
-async function named<T>(name: string, work: Promise<T>): Promise<T> {
+async function named<T>(name: string, { where }: Resident, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
     const { message, code } = RutterError.from(error, 'ERR_PLUGIN_INVALID');
     throw new RutterError(
       code === 'ERR_PLUGIN_FAILED' ? 'ERR_PLUGIN_INVALID' : code,
-      `Plugin "${name}" in the sandbox: ${message}`,
+      `Plugin "${name}" ${where}: ${message}`,
     );
   }
 }
 
 async function load(name: string, resident: Resident): Promise<{ readonly kind?: unknown; readonly config?: unknown }> {
-  return ((await named(name, resident.load())) ?? {}) as { readonly kind?: unknown; readonly config?: unknown };
+  return ((await named(name, resident, resident.load())) ?? {}) as {
+    readonly kind?: unknown;
+    readonly config?: unknown;
+  };
 }
 
 function configured(
@@ -233,7 +251,7 @@ function configured(
   const parse = async (values: unknown): Promise<Parsed> => {
     collectSecrets(values, secrets);
     const asked = resident.ask('check', { config: values }, { ms: setUpMs, special: numbered(secrets) });
-    const { issues } = ((await named(instance.name, asked)) ?? {}) as { readonly issues?: unknown };
+    const { issues } = ((await named(instance.name, resident, asked)) ?? {}) as { readonly issues?: unknown };
     return { data: values, issues: Array.isArray(issues) ? issues.slice(0, 20).map(issueOf) : [] };
   };
   return configure(instance, { schema: instance.package.manifest.config ?? {}, parse }, configuration);
@@ -258,7 +276,7 @@ function collectSecrets(value: unknown, secrets: Secret[]): void {
 }
 
 function offerOf(answer: unknown): Offer {
-  const { parts, mode, embedder, features } = (answer ?? {}) as Readonly<Record<string, unknown>>;
+  const { parts, mode, embedder, features, timers } = (answer ?? {}) as Readonly<Record<string, unknown>>;
   const { dimensions, version } = (embedder ?? {}) as Readonly<Record<string, unknown>>;
   const names = Array.isArray(parts) ? parts.filter((part) => typeof part === 'string') : [];
   return {
@@ -267,6 +285,7 @@ function offerOf(answer: unknown): Offer {
     dimensions: Number.isInteger(dimensions) ? Math.min(Number(dimensions), 8192) : 0,
     version: String(version).slice(0, 100),
     features: Array.isArray(features) ? features.slice(0, 16).map(featureOf) : [],
+    timers: Array.isArray(timers) ? timers.slice(0, 64).map(Number) : [],
   };
 }
 
@@ -282,7 +301,7 @@ function weighed(instance: PlannedInstance, { parts }: Offer): Problems {
   const { refused, leftOut } = unserved(kind, parts);
   const expected = partsServed(kind).join(', ');
   const said = (names: readonly string[], what: string) =>
-    `Plugin "${instance.name}" brings ${names.join(', ')}, ${what} in the sandbox`;
+    `Plugin "${instance.name}" brings ${names.join(', ')}, ${what} outside of the gateway's own thread`;
   if (refused.length > 0)
     problems.error(instance.place, [`${said(refused, 'which is not served')}.`, refused.join(', '), expected]);
   if (leftOut.length > 0)

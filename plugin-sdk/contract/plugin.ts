@@ -57,6 +57,8 @@ export interface Manifest {
   readonly external: readonly string[];
   /** Set up once beside several workers, which reach it by messages: for `state` and `store` that live in one process. */
   readonly shared: boolean;
+  /** `worker`: it holds the processor for long, and asks for a thread of its own. Its entry has the last word. */
+  readonly place?: 'in-process' | 'worker';
   readonly stability: 'stable' | 'beta' | 'experimental';
   /** JSON Schema of the configuration, written by `pack`. */
   readonly config?: unknown;

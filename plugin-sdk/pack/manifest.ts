@@ -35,6 +35,7 @@ const manifestKeys = [
   'uses',
   'external',
   'shared',
+  'place',
   'stability',
 ];
 const claimKeys = [
@@ -46,6 +47,7 @@ const claimKeys = [
   'sources',
   'environment',
 ];
+const placeNames = ['in-process', 'worker'] as const;
 const stabilities = ['stable', 'beta', 'experimental'] as const;
 
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*$/;
@@ -106,6 +108,9 @@ function readBlock(root: Block, block: Block, fields: Fields): Manifest {
     uses: fields.texts(block.uses, 'rutter.uses'),
     external: fields.texts(block.external, 'rutter.external', packageName),
     shared: fields.flag(block.shared, 'rutter.shared'),
+    ...(block.place !== undefined && {
+      place: fields.oneOf(block.place, 'rutter.place', placeNames) ?? 'in-process',
+    }),
     stability:
       block.stability === undefined
         ? 'stable'

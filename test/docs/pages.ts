@@ -71,7 +71,7 @@ const kernelRoutes: Readonly<Record<string, string>> = {
     'Shows the request that a body would become, `{call_type, request_body}`, without sending it: `raw_request_api_base`, `raw_request_body`, `raw_request_headers`, secrets masked. Of several deployments, the first one configured; name one by its id. Files by address that a vendor takes inline are fetched.',
   'POST /utils/token_counter':
     'Counts the tokens of `{model, messages}` or `{model, prompt}`: `total_tokens`, by the vendor where it counts (`tokenizer_type` names it), else an estimate, marked `estimated: true`.',
-  'POST /admin/plugins/:name/release': 'Ends the quarantine of a plugin in the sandbox.',
+  'POST /admin/plugins/:name/release': 'Ends the quarantine of a plugin in the sandbox or in a worker.',
   'GET /admin/plugins': 'What the gateway is made of, with the reason for each part: what `rutter plugins` prints.',
   'GET /routes': 'This list.',
   'POST /admin/reload':

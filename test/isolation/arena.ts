@@ -12,6 +12,7 @@ import {
   until,
   type Vendor,
 } from '../support/index.ts';
+import { writeMeter } from './event-loop.ts';
 import { type Attack, filesOf } from './hostile.ts';
 
 /** None of these may be seen anywhere outside of the gateway's own memory. */
@@ -41,6 +42,7 @@ interface Row {
     readonly restarts: number;
     readonly pid?: number;
   };
+  readonly worker?: Readonly<Record<'state' | 'falls' | 'restarts' | 'waiting' | 'turnedAway', string | number>>;
 }
 
 export interface Arena {
@@ -73,7 +75,10 @@ export async function writeFolders(attacks: readonly Attack[]): Promise<string> 
 
 export async function startArena(entries: readonly object[], groups: readonly string[]): Promise<Arena> {
   const vendors = await Promise.all(['one', 'two'].map((reply) => startVendor(openAiVendor({ reply }))));
-  const config = (more: readonly object[], names = groups) => configOf(vendors, more, names);
+  const place = await mkdtemp(join(tmpdir(), 'rutter-meter-'));
+  onTestFinished(() => rm(place, { recursive: true, force: true }));
+  const meter = await writeMeter(place);
+  const config = (more: readonly object[], names = groups) => configOf(vendors, [...more, meter], names);
   const gateway = await startGateway({
     config: config(entries),
     env: { CANARY: canaries.environment },
@@ -92,7 +97,11 @@ export async function startArena(entries: readonly object[], groups: readonly st
     get,
     row,
     up: async (name) => {
-      await until(`${name} to be up`, async () => (await row(name)).sandbox?.state !== 'down', 15_000);
+      const isUp = async () => {
+        const { sandbox, worker } = await row(name);
+        return (sandbox ?? worker)?.state !== 'down';
+      };
+      await until(`${name} to be up`, isUp, 15_000);
     },
     post: async (path) => {
       const response = await fetch(gateway.url + path, { method: 'POST', headers });

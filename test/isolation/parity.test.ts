@@ -57,7 +57,10 @@ async function bothPlaces(name: string) {
     grants: { ...noGrants, timeoutMs: 20_000 },
   };
   const configuration = { placeOf: () => nowhere } as unknown as Configuration;
-  const made = await sandbox.setUp({ instance, key: name, configuration, kernel: services(clock) });
+  const made = await sandbox.setUp({
+    ...{ instance, key: name, configuration, kernel: services(clock) },
+    ...{ place: 'sandbox', services: new Map() },
+  });
   if ('diagnostics' in made) throw new Error(JSON.stringify(made.diagnostics));
   return { inside, outside: made.value as Strategy & AskedAhead, clock, end: () => made.end() };
 }

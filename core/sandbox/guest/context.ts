@@ -9,6 +9,8 @@ import {
 import type { Ask } from './asks.ts';
 
 export type PlainContext = Omit<RequestContext, 'signal' | 'features'> & {
+  /** The same for everything that is asked about one request. */
+  readonly number: number;
   /** Those that were known when it was sent. */
   readonly features: Readonly<Record<string, number | Float32Array>>;
 };
@@ -21,32 +23,74 @@ export interface PlainCall extends Pick<Call, 'operation' | 'dialect' | 'model' 
 
 type FeatureValue = number | Float32Array | undefined;
 
-interface Within {
-  readonly call: number;
-  readonly ask: Ask;
-  readonly looked: Set<string>;
+const mostLooked = 32;
+/** Requests remembered; beyond, the oldest is met as a new one. */
+const mostRequests = 512;
+
+interface Known {
+  readonly context: RequestContext;
+  readonly values: Map<string, FeatureValue>;
+  /** Calls about it that have not been answered, the latest last. */
+  readonly calls: Set<number>;
 }
 
-const mostLooked = 32;
+/**
+ * The requests a plugin is asked about. What it hangs on a request's context
+ * in one call it finds there in the next, as it would inside.
+ */
+export class Contexts {
+  readonly #ask: Ask;
+  readonly #looked: Set<string>;
+  readonly #known = new Map<number, Known>();
+  readonly #open = new Map<number, Known>();
 
-export function contextOf({ features: known, ...plain }: PlainContext, { call, ask, looked }: Within): RequestContext {
-  const values = new Map<string, FeatureValue>(Object.entries(known));
-  return {
-    ...plain,
-    signal: neverAborted,
-    features: {
+  constructor(ask: Ask, looked: Set<string>) {
+    this.#ask = ask;
+    this.#looked = looked;
+  }
+
+  of(plain: PlainContext, call: number): RequestContext {
+    const known = this.#known.get(plain.number) ?? this.#meet(plain);
+    for (const [name, value] of Object.entries(plain.features)) known.values.set(name, value);
+    if (call > 0) {
+      known.calls.add(call);
+      this.#open.set(call, known);
+    }
+    return known.context;
+  }
+
+  /** What is wanted later belongs to another call about the same request, or to none. */
+  answered(call: number): void {
+    this.#open.get(call)?.calls.delete(call);
+    this.#open.delete(call);
+  }
+
+  #meet({ number, features: _features, ...plain }: PlainContext): Known {
+    const known = this.#make(plain);
+    this.#known.set(number, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > mostRequests && oldest !== undefined) this.#known.delete(oldest);
+    return known;
+  }
+
+  #make(plain: Omit<PlainContext, 'number' | 'features'>): Known {
+    const values = new Map<string, FeatureValue>();
+    const calls = new Set<number>();
+    const looked = this.#looked;
+    const features: RequestContext['features'] = {
       get(name) {
         if (looked.size < mostLooked) looked.add(name);
         return values.get(name);
       },
-      async want(name) {
+      want: async (name) => {
         if (values.has(name)) return values.get(name);
-        const value = (await ask('want', { name }, call)) as FeatureValue;
+        const value = (await this.#ask('want', { name }, [...calls].at(-1))) as FeatureValue;
         values.set(name, value);
         return value;
       },
-    },
-  };
+    };
+    return { context: { ...plain, signal: neverAborted, features }, values, calls };
+  }
 }
 
 /** A request that ends is not told to the sandbox: its answer is thrown away. */

@@ -13,6 +13,11 @@ export interface GuestSetUp {
   /** State of the generator sfc32. */
   readonly seed: readonly number[];
   readonly kept: ReadonlyMap<string, Kept>;
+  /** Of a trusted plugin in a worker: what its manifest asks for. */
+  readonly trusted?: {
+    readonly dataFolder?: string;
+    readonly embedder?: { readonly dimensions: number; readonly version: string };
+  };
 }
 
 interface Kept {
@@ -31,12 +36,30 @@ export interface GuestHost {
   readonly host: Host;
   readonly features: ReadonlyMap<string, { readonly compute: Compute; readonly timeoutMs: number | undefined }>;
   readonly kept: Map<string, Kept>;
+  /** What is to be done again and again, by its place in the list. */
+  readonly timers: readonly Timer[];
+}
+
+export interface Timer {
+  readonly ms: number;
+  readonly task: () => unknown;
+}
+
+export type MakeHost = (given: GuestSetUp, time: GuestTime) => GuestHost;
+
+/** What the host of a plugin that is trusted has over that of one that is not. */
+export type Abilities = Pick<Host, 'every' | 'use' | 'dataFolder'> & { readonly timers: readonly Timer[] };
+
+interface Given {
+  readonly time: GuestTime;
+  readonly ask: Ask;
+  readonly abilities?: Abilities;
 }
 
 const mostKept = 64;
 const mostFeatures = 16;
 
-export function guestHost(given: GuestSetUp, time: GuestTime, ask: Ask): GuestHost {
+export function guestHost(given: GuestSetUp, { time, ask, abilities = noAbilities }: Given): GuestHost {
   const features = new Map<string, { compute: Compute; timeoutMs: number | undefined }>();
   const kept = new Map<string, Kept>();
   const host: Host = {
@@ -63,26 +86,35 @@ export function guestHost(given: GuestSetUp, time: GuestTime, ask: Ask): GuestHo
       return responseOf(await ask('fetch', { url: String(url), method, headers, body, timeoutMs, maxBytes }));
     },
     get dataFolder(): string {
-      throw refused('host.dataFolder');
+      return abilities.dataFolder;
     },
-    every: () => {
-      throw refused('host.every');
-    },
+    every: abilities.every,
     spawn: () => {
       throw refused('host.spawn');
     },
     invoke: () => {
       throw refused('host.invoke');
     },
-    use: () => {
-      throw refused('host.use');
-    },
+    use: abilities.use,
   };
-  return { host, features, kept };
+  return { host, features, kept, timers: abilities.timers };
 }
 
 const refused = (what: string) =>
-  new RutterError('ERR_PLUGIN_INVALID', `There is no ${what} in the sandbox; the plugin must be trusted to have it.`);
+  new RutterError('ERR_PLUGIN_INVALID', `There is no ${what} here; only a plugin that runs inside the gateway has it.`);
+
+const noAbilities: Abilities = {
+  timers: [],
+  get dataFolder(): string {
+    throw refused('host.dataFolder');
+  },
+  every: () => {
+    throw refused('host.every');
+  },
+  use: () => {
+    throw refused('host.use');
+  },
+};
 
 function logTo(ask: Ask): Log {
   const at = (level: keyof Log) => (fields: Readonly<Record<string, unknown>>, message?: string) =>

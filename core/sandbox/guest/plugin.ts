@@ -13,13 +13,14 @@ import {
   type Outcome,
   type PluginDefinition,
   type Ranking,
+  type RequestContext,
   RutterError,
   type Strategy,
   z,
 } from '@rutter/plugin-sdk';
 import type { Ask } from './asks.ts';
-import { callOf, contextOf, type PlainCall, type PlainContext } from './context.ts';
-import { type GuestHost, type GuestSetUp, type GuestTime, guestHost } from './host.ts';
+import { Contexts, callOf, type PlainCall, type PlainContext } from './context.ts';
+import type { GuestHost, GuestSetUp, GuestTime, MakeHost } from './host.ts';
 
 type Value = Strategy & Guard & Observer & Embedder & Facets;
 
@@ -32,12 +33,14 @@ interface RankArgument {
 
 type Methods = Readonly<Record<string, (argument: never, call: number) => unknown>>;
 
-const fileNames = ['exports', 'require', 'module', '__filename', '__dirname', '__url'];
+/** Runs a packed text and gives what it exports by default. */
+export type Loader = (text: string) => unknown;
 
 export class Plugin {
   readonly time: GuestTime = { now: 0, monotonic: 0 };
-  readonly #modules: Readonly<Record<string, unknown>>;
-  readonly #ask: Ask;
+  readonly #evaluate: Loader;
+  readonly #makeHost: MakeHost;
+  readonly #contexts: Contexts;
   readonly #deployments = new Map<number, Deployment>();
   #definition: PluginDefinition | undefined;
   #host: GuestHost | undefined;
@@ -45,9 +48,19 @@ export class Plugin {
   /** Features the plugin has looked for, for the gateway to send along. */
   readonly #looked = new Set<string>();
 
-  constructor(modules: Readonly<Record<string, unknown>>, ask: Ask) {
-    this.#modules = modules;
-    this.#ask = ask;
+  constructor({
+    evaluate,
+    makeHost,
+    ask,
+  }: { readonly evaluate: Loader; readonly makeHost: MakeHost; readonly ask: Ask }) {
+    this.#evaluate = evaluate;
+    this.#makeHost = makeHost;
+    this.#contexts = new Contexts(ask, this.#looked);
+  }
+
+  /** A call has its answer. */
+  answered(call: number): void {
+    this.#contexts.answered(call);
   }
 
   methods(): Methods {
@@ -73,6 +86,7 @@ export class Plugin {
       feature: (argument: { name: string; context: PlainContext; text: string }, call: number) =>
         this.#host?.features.get(argument.name)?.compute(this.#context(argument.context, call), argument.text),
       health: () => value().health?.(),
+      tick: (argument: { readonly timer: number }) => this.#host?.timers[argument.timer]?.task(),
       kept: () => this.#host?.kept,
       dispose: () => value().dispose?.(),
     } as Methods;
@@ -80,15 +94,13 @@ export class Plugin {
 
   /** Runs the packed text and describes what it defines. */
   #load(text: string): unknown {
-    const module: { exports: { default?: unknown } } = { exports: {} };
-    // The isolate is the border; inside it the text is as any other.
-    const run = new Function(...fileNames, `${text}\n//# sourceURL=plugin.cjs`);
-    const require = (name: string) => {
-      if (Object.hasOwn(this.#modules, name)) return this.#modules[name];
-      throw new RutterError('ERR_PLUGIN_INVALID', `There is no "${name}" in the sandbox.`);
-    };
-    run(module.exports, require, module, 'plugin', '', 'plugin:');
-    const definition = module.exports.default as Partial<PluginDefinition> | undefined;
+    const found = this.#evaluate(text);
+    // Not awaited where it is there: time is counted of what runs within the call itself.
+    return found instanceof Promise ? found.then((later) => this.#describe(later)) : this.#describe(found);
+  }
+
+  #describe(found: unknown): unknown {
+    const definition = found as Partial<PluginDefinition> | undefined;
     if (typeof definition?.setup !== 'function' || typeof definition.config?.safeParse !== 'function')
       throw new RutterError(
         'ERR_PLUGIN_INVALID',
@@ -108,7 +120,7 @@ export class Plugin {
 
   async #setUp({ config, ...given }: GuestSetUp & { readonly config: unknown }): Promise<unknown> {
     const checked = this.#check(config);
-    this.#host = guestHost(given, this.time, this.#ask);
+    this.#host = this.#makeHost(given, this.time);
     const value = (await this.#defined().setup(this.#host.host, checked.config as never)) as unknown as Value;
     if (typeof value !== 'object' || value === null)
       throw new RutterError('ERR_PLUGIN_INVALID', `It returned ${value === null ? 'null' : typeof value} from setup.`);
@@ -117,6 +129,7 @@ export class Plugin {
     return {
       parts: partsOf(value),
       features: Array.from(this.#host.features, ([name, { timeoutMs }]) => ({ name, timeoutMs })),
+      timers: this.#host.timers.map(({ ms }) => ms),
       embedder: { dimensions, version },
       mode,
     };
@@ -138,14 +151,14 @@ export class Plugin {
   }
 
   /** A whole stream at once: what is held back never matters, since nothing has gone out yet. */
-  #watch(context: ReturnType<typeof contextOf>, events: readonly ChatEvent[]): readonly ChatEvent[] {
+  #watch(context: RequestContext, events: readonly ChatEvent[]): readonly ChatEvent[] {
     const watcher = (this.#value as Value).events?.(context);
     if (watcher === undefined) return events;
     return [...events.flatMap((event) => watcher.push(event)), ...watcher.end()];
   }
 
-  #context(plain: PlainContext, call: number) {
-    return contextOf(plain, { call, ask: this.#ask, looked: this.#looked });
+  #context(plain: PlainContext, call: number): RequestContext {
+    return this.#contexts.of(plain, call);
   }
 
   #outcome({ context, ...outcome }: Outcome): Outcome {
