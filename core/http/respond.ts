@@ -15,6 +15,7 @@ import {
 import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
 import { timers } from '../attempts/timers.ts';
 import type { Transfer } from '../attempts/transfer.ts';
+import { costShown, usageShown } from '../pipeline/loop-budget.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
 import { eventsOf, wholeReply } from '../pipeline/results.ts';
@@ -40,7 +41,7 @@ function summarise(
   const { configuration, services } = call.path;
   const durationMs = call.elapsed();
   // Of a stream that is being sent the cost is not known yet; one that never began cost nothing.
-  const cost = call.stream && call.servedBy && call.usage === undefined ? undefined : call.cost();
+  const cost = call.stream && call.servedBy && call.usage === undefined ? undefined : costShown(call);
   return {
     context: call.facts,
     requestedModel: call.model,
@@ -142,8 +143,10 @@ function writeJson(value: unknown): string {
 }
 
 /** The caller sees what the whole request used, inner calls included. */
-const withUsage = (call: ModelCall, reply: ChatReply): ChatReply =>
-  call.usage && !call.cacheHit ? { ...reply, usage: call.usage } : reply;
+function withUsage(call: ModelCall, reply: ChatReply): ChatReply {
+  const usage = usageShown(call);
+  return usage && !call.cacheHit ? { ...reply, usage } : reply;
+}
 
 const cacheable = (call: ModelCall, reply: ChatReply): CacheableReply => ({
   operation: call.operation === 'completions' ? 'completions' : 'chat',
@@ -230,7 +233,8 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
     for await (const event of served.kind === 'reply' ? replyEvents(served.reply) : eventsOf(served)) {
       if (!isSummed || event.type !== 'usage') await send(guarded.push(event));
     }
-    if (isSummed && call.usage) await send(guarded.push({ type: 'usage', ...call.usage }));
+    const usage = isSummed ? usageShown(call) : undefined;
+    if (usage) await send(guarded.push({ type: 'usage', ...usage }));
     await send(guarded.end());
     stream.end(writer.end());
     return { error: undefined, cacheable: kept && cacheable(call, await collectEvents(kept)) };

@@ -11,9 +11,8 @@ import {
   type RequestContext,
   RutterError,
 } from '@rutter/plugin-sdk';
-import { totalTokens } from '../pricing/usage.ts';
 import { Facts } from './facts.ts';
-import { loops, spend } from './loop-budget.ts';
+import { addInvoked, loops, spend } from './loop-budget.ts';
 import { ModelCall } from './model-call.ts';
 import type { Resolved } from './models.ts';
 import { neutralDialect } from './neutral.ts';
@@ -91,10 +90,7 @@ async function settled(call: ModelCall, asked: Resolved, { parent, outer, timeou
     parent.signal.removeEventListener('abort', leave);
     outer?.onAbort.delete(end);
     call.closeAll();
-    if (outer?.loop) {
-      outer.loop.tokens += call.usage ? totalTokens(call.usage) : 0;
-      outer.loop.nanoUsd += call.costNanoUsd() ?? 0;
-    }
+    if (outer) addInvoked(outer, call);
     const ending =
       error === undefined ? 'complete' : parent.signal.aborted ? 'client' : call.servedBy ? 'broke' : 'error';
     settle(call, {

@@ -3,16 +3,18 @@
  * time. Whatever a plugin in a loop waits for, the request waits no longer
  * than these allow, nor longer than its client does.
  */
-import { type ChatEvent, type Facets, RutterError } from '@rutter/plugin-sdk';
-import { totalTokens } from '../pricing/usage.ts';
+import { type ChatEvent, type Cost, type Facets, RutterError, type Usage } from '@rutter/plugin-sdk';
+import { noCost } from '../pricing/bill.ts';
+import { addUsage, totalTokens } from '../pricing/usage.ts';
 import type { ModelCall } from './model-call.ts';
 import { timeoutOf } from './routing.ts';
 
 export interface LoopBudget {
   calls: number;
-  /** Used by inner calls of other groups, whose usage is not the call's own. */
-  tokens: number;
-  nanoUsd: number;
+  /** What inner calls of other groups used: charged and written down as theirs, shown to the caller with the rest. */
+  usage: Usage | undefined;
+  /** Undefined when some of it has no price. */
+  cost: Cost | undefined;
   readonly maxCalls: number;
   readonly maxTokens: number;
   readonly maxNanoUsd: number;
@@ -34,8 +36,8 @@ export function openLoop(call: ModelCall, limits: readonly Facets['limits'][]): 
   const timer = setTimeout(() => call.abort(usedUp(`the ${timeMs} ms allowed`)), Math.min(timeMs, longestMs));
   return {
     calls: 0,
-    tokens: 0,
-    nanoUsd: 0,
+    usage: undefined,
+    cost: noCost,
     maxCalls: least('calls', 8),
     maxTokens: least('tokens', Number.POSITIVE_INFINITY),
     maxNanoUsd: least('nanoUsd', Number.POSITIVE_INFINITY),
@@ -48,13 +50,38 @@ export function spend(call: ModelCall): void {
   const { loop } = call;
   if (!loop) return;
   if (call.isOver) throw new RutterError('ERR_REQUEST_ABORTED', 'The request of this loop is over.');
-  const tokens = loop.tokens + (call.usage ? totalTokens(call.usage) : 0);
-  const nanoUsd = loop.nanoUsd + (call.costNanoUsd() ?? 0);
+  const usage = usageShown(call);
+  const tokens = usage ? totalTokens(usage) : 0;
+  const nanoUsd = (call.costNanoUsd() ?? 0) + (loop.cost?.nanoUsd ?? 0);
   if (loop.calls >= loop.maxCalls) throw usedUp(`the ${loop.maxCalls} inner calls allowed`);
   if (tokens >= loop.maxTokens) throw usedUp(`the ${loop.maxTokens} tokens allowed`);
   if (nanoUsd >= loop.maxNanoUsd) throw usedUp(`the ${loop.maxNanoUsd} nano-dollars allowed`);
   loop.calls++;
 }
+
+/** Adds what an inner call of another group used to what its request shows. */
+export function addInvoked({ loop }: ModelCall, inner: ModelCall): void {
+  if (!loop) return;
+  if (inner.usage) loop.usage = addUsage(loop.usage, inner.usage);
+  loop.cost = addCosts(loop.cost, inner.cost());
+}
+
+/** What the caller is told that a request used, all calls inside it included. */
+export const usageShown = ({ usage, loop }: ModelCall): Usage | undefined =>
+  loop?.usage ? addUsage(usage, loop.usage) : usage;
+
+/** The same of its cost; undefined when some of it has no price. */
+export const costShown = (call: ModelCall): Cost | undefined =>
+  call.loop ? addCosts(call.cost(), call.loop.cost) : call.cost();
+
+const addCosts = (a: Cost | undefined, b: Cost | undefined): Cost | undefined =>
+  a &&
+  b && {
+    nanoUsd: a.nanoUsd + b.nanoUsd,
+    originalNanoUsd: a.originalNanoUsd + b.originalNanoUsd,
+    discountNanoUsd: a.discountNanoUsd + b.discountNanoUsd,
+    marginNanoUsd: a.marginNanoUsd + b.marginNanoUsd,
+  };
 
 const usedUp = (what: string) => new RutterError('ERR_LIMIT_LOOP', `The loop around this request has used up ${what}.`);
 

@@ -20,6 +20,7 @@ const sdkParts = [
   '@rutter/plugin-sdk',
   '@rutter/plugin-sdk/codecs',
   '@rutter/plugin-sdk/routing',
+  '@rutter/plugin-sdk/rounds',
   '@rutter/plugin-sdk/learning',
   '@rutter/plugin-sdk/numerics',
   '@rutter/plugin-sdk/embedding',

@@ -13,8 +13,7 @@ export interface LabData {
 const mostBytes = 1024 * 1024 * 1024;
 const batch = 256;
 
-/** `.jsonl` or `.jsonl.gz`, ours or LLMRouter's. Throws ERR_CONFIG_INVALID with file and line. */
-export async function readData(embedder: Embedder, path: string): Promise<LabData> {
+async function readText(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile())
     throw new RutterError(
@@ -23,7 +22,38 @@ export async function readData(embedder: Embedder, path: string): Promise<LabDat
     );
   if (found.size > mostBytes)
     throw new RutterError('ERR_CONFIG_INVALID', `${path} has ${found.size} bytes; expected at most ${mostBytes}.`);
-  const { outcomes, sha256 } = readOutcomes(unpacked(await readFile(path), path), path);
+  return unpacked(await readFile(path), path);
+}
+
+/** What a model said to a question, and what would have been right, where outcomes tell it. */
+export interface SaidRow {
+  readonly response: string;
+  readonly truth: string | undefined;
+}
+
+export const saidKey = (question: string, model: string) => `${question}\u0000${model}`;
+
+/** Outcomes as they are, with what was said by question and model. Throws as {@link readData} does. */
+export async function readRows(
+  path: string,
+): Promise<{ readonly outcomes: Outcomes; readonly said: ReadonlyMap<string, SaidRow> }> {
+  const text = await readText(path);
+  const { outcomes } = readOutcomes(text, path);
+  const said = new Map<string, SaidRow>();
+  for (const line of text.split('\n')) {
+    if (line.trim() === '') continue;
+    const row = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    const { response, ground_truth: truth } = row;
+    if (typeof response !== 'string' || response.trim() === '') continue;
+    const key = saidKey(String(row.query_id ?? row.query), String(row.model ?? row.model_name));
+    said.set(key, { response, truth: typeof truth === 'string' && truth !== '' ? truth : undefined });
+  }
+  return { outcomes, said };
+}
+
+/** `.jsonl` or `.jsonl.gz`, ours or LLMRouter's. Throws ERR_CONFIG_INVALID with file and line. */
+export async function readData(embedder: Embedder, path: string): Promise<LabData> {
+  const { outcomes, sha256 } = readOutcomes(await readText(path), path);
   const raw: RawFeatures[] = [];
   for (let from = 0; from < outcomes.questions.length; from += batch) {
     const texts = outcomes.questions.slice(from, from + batch).map(({ text }) => text);

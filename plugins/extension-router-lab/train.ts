@@ -15,6 +15,7 @@ import {
 } from '@rutter/plugin-sdk/learning';
 import { type LabData, readData } from './data.ts';
 import { figures, prepared } from './evaluate.ts';
+import { exportChats, exportedNames } from './export.ts';
 import { learnerOf, learners } from './learners.ts';
 import type { Output } from './output.ts';
 
@@ -22,6 +23,8 @@ const usage = `rutter train STRATEGY --data OUTCOMES --out ARTEFACT
 rutter train all --data OUTCOMES --out FOLDER
 
   STRATEGY             ${[...learners.keys()].join(', ')}
+  ${exportedNames.join(', ')}
+                       export chats to fine-tune a model with elsewhere
   all                  every one of these into FOLDER/STRATEGY.rra, compared on questions none of them saw
   --data FILE          outcomes, one a line: .jsonl or .jsonl.gz, ours or LLMRouter's routing data
   --out FILE           where the artefact goes
@@ -95,6 +98,8 @@ export async function train(embedder: Embedder, args: readonly string[], output:
     output.write(usage);
     return help ? 0 : 1;
   }
+  const exported = await exportChats(strategy, { data, out }, output);
+  if (exported !== undefined) return exported;
   if (strategy !== 'all') learnerOf(strategy);
   else if (set.length > 0)
     throw new RutterError('ERR_CONFIG_INVALID', '--set is an option of one learner; expected none with "all".');

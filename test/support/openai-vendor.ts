@@ -25,6 +25,8 @@ export interface OpenAiVendorOptions {
   readonly chunks?: readonly string[];
   readonly toolCalls?: readonly { readonly id: string; readonly name: string; readonly arguments: string }[];
   readonly finishReason?: string;
+  /** What a whole chat reply tells of its tokens' probabilities. */
+  readonly logprobs?: (request: VendorRequest) => unknown;
   readonly usage?: {
     readonly prompt_tokens: number;
     readonly completion_tokens: number;
@@ -127,7 +129,8 @@ class Reply {
       content: toolCalls && this.#text === 'ok' ? null : this.#text,
       ...(toolCalls ? { tool_calls: toolCalls.map(toolCall) } : {}),
     };
-    const end = { index: 0, finish_reason: this.#finish(), logprobs: null };
+    const logprobs = this.#options.logprobs?.(this.#request) ?? null;
+    const end = { index: 0, finish_reason: this.#finish(), logprobs };
     const choice = this.#isChat ? { ...end, message } : { ...end, text: this.#text };
     return { ...this.#envelope(false), choices: [choice], usage: this.#usage() };
   }
