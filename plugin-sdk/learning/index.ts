@@ -3,6 +3,7 @@ export { type Artefact, type ArtefactHeader, type Learnt, readArtefact, writeArt
 export { type DecideOptions, type Judged, rankModels } from './decide.ts';
 export { type FeatureSpace, type Features, inSpace, learnSpace, type RawFeatures, rawFeatures } from './features.ts';
 export { type Fold, foldsOf } from './folds.ts';
+export type { Judge, JudgeOf, JudgeParts } from './judge.ts';
 export type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
 export { autoLearner } from './learners/auto.ts';
 export { eloLearner } from './learners/elo.ts';
@@ -22,6 +23,8 @@ export {
   type Point,
   pairedInterval,
 } from './metrics.ts';
+export { posteriorJudge } from './online/posterior.ts';
+export { ratingsJudge } from './online/ratings.ts';
 export { meansByModel, type OutcomeRow, type Outcomes, OutcomeTable, pick, type Question } from './outcomes.ts';
 export { readOutcomes } from './read.ts';
 export {

@@ -4,7 +4,8 @@
  * a request carries none.
  */
 import { kMeans, nearestCentre } from '../numerics/k-means.ts';
-import { denseRows } from './features.ts';
+import type { Learnt } from './artefact.ts';
+import { denseRow, denseRows, type Features } from './features.ts';
 import type { TrainingSet } from './learner.ts';
 
 export interface Kinds {
@@ -33,9 +34,34 @@ export function namedKinds({ outcomes }: TrainingSet): Kinds | undefined {
 /** Tasks where they are named, else clusters; the same seed gives the same. */
 export const kindsOf = (set: TrainingSet, seed: number): Kinds => namedKinds(set) ?? clustered(set, seed);
 
-function clustered({ features }: TrainingSet, seed: number): Kinds {
+/** Centres of clusters of like questions, one after the other. */
+export function centresOf({ features }: TrainingSet, seed: number, count = clusters): Float32Array {
   const { values, width } = denseRows(features, scale);
-  const centres = kMeans(values, width, { seed, clusters: Math.min(clusters, features.length), passes: 30 });
+  return kMeans(values, width, { seed, clusters: Math.min(count, features.length), passes: 30 });
+}
+
+/** Feedback on a kind of question tells nothing of others: few kinds are soon known, many only to those asked often. */
+const leastOfKind = 50;
+
+/** The centres as a part of an artefact, for {@link kindOf}. */
+export function kindsBlock(set: TrainingSet, seed: number): Learnt {
+  const count = Math.max(1, Math.min(clusters, Math.round(set.features.length / leastOfKind)));
+  const centres = centresOf(set, seed, count);
+  const kinds = centres.length / (denseRows(set.features.slice(0, 1), scale).width || 1);
+  return { facts: { kinds }, blocks: { 'kinds.centres': centres } };
+}
+
+/** Which cluster a question is of; 0 where an artefact knows none. */
+export function kindOf({ facts, blocks }: Learnt, features: Features): number {
+  const centres = blocks['kinds.centres'];
+  if (centres === undefined) return 0;
+  return nearestCentre(centres, centres.length / (facts.kinds as number), denseRow(features, scale));
+}
+
+function clustered(set: TrainingSet, seed: number): Kinds {
+  const { features } = set;
+  const { values, width } = denseRows(features, scale);
+  const centres = centresOf(set, seed);
   const of = Int32Array.from(features, (_none, row) =>
     nearestCentre(centres, width, values.subarray(row * width, (row + 1) * width)),
   );

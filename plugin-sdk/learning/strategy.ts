@@ -6,11 +6,12 @@ import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { RutterError } from '../contract/errors.ts';
 import type { Host } from '../contract/host.ts';
-import type { Strategy } from '../contract/kinds.ts';
+import type { Instance } from '../contract/plugin.ts';
 import type { Candidate, RequestContext } from '../contract/request.ts';
 import { type Artefact, readArtefact } from './artefact.ts';
 import { rankModels } from './decide.ts';
 import { inSpace, type RawFeatures, rawFeatures } from './features.ts';
+import { type Judge, type JudgeOf, predictorFor } from './judge.ts';
 import type { Learner, Predictor } from './learner.ts';
 import { restorePredictor } from './train.ts';
 
@@ -47,12 +48,15 @@ export interface LearnedStrategyOptions {
   /** How often the file is looked at for a change; 0 never. */
   readonly reloadMs: number;
   readonly costWeight: number;
+  /** Who judges in the stead of what was learnt alone, by feedback for instance. */
+  readonly judge?: JudgeOf;
 }
 
 interface Loaded {
   readonly artefact: Artefact;
   readonly predictor: Predictor;
   readonly costUnit: number;
+  readonly judge: Judge | undefined;
   /** Model index by name. */
   readonly models: ReadonlyMap<string, number>;
 }
@@ -69,7 +73,11 @@ function refusePickle(path: string, strategy: string): void {
   );
 }
 
-async function load(path: string, learner: Pick<Learner, 'name' | 'restore'>, embedder: string): Promise<Loaded> {
+async function load(
+  path: string,
+  learner: Pick<Learner, 'name' | 'restore'>,
+  embedder: string,
+): Promise<Omit<Loaded, 'judge'>> {
   const { size } = await stat(path);
   if (size > mostBytes)
     throw new RutterError('ERR_CONFIG_INVALID', `${path} has ${size} bytes; expected at most ${mostBytes}.`);
@@ -105,7 +113,7 @@ const feature = (name: string) => `${name}:text`;
 const measured = new WeakMap<RequestContext, RawFeatures>();
 
 /** Waits for the first reading of the artefact, so that no request meets a strategy that could have known better. */
-export async function learnedStrategy(host: Host, options: LearnedStrategyOptions): Promise<Strategy> {
+export async function learnedStrategy(host: Host, options: LearnedStrategyOptions): Promise<Instance<'strategy'>> {
   const { learner, path, reloadMs, costWeight } = options;
   const embedder = host.use('embedder');
   let loaded: Loaded | undefined;
@@ -122,7 +130,10 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
       const mark = `${mtimeMs}:${size}`;
       if (mark === seen) return;
       seen = mark;
-      loaded = await load(path, learner, embedder.version);
+      const found = await load(path, learner, embedder.version);
+      const judge = await options.judge?.({ host, ...found });
+      loaded?.judge?.stop();
+      loaded = { ...found, judge };
       trouble = undefined;
       host.log.info(
         { models: loaded.artefact.header.models, metrics: loaded.artefact.header.metrics },
@@ -156,10 +167,12 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     select(context, candidates) {
       const raw = measured.get(context);
       if (!loaded || !raw) return undefined;
-      const tiers = ranked(loaded, raw, candidates, costWeight);
+      const predictor = predictorFor(loaded, context);
+      const tiers = ranked({ ...loaded, predictor }, raw, candidates, costWeight);
       if (!tiers) strangers.tell(context.group, loaded.artefact.header.models);
       return tiers;
     },
+    dispose: () => loaded?.judge?.stop(),
   };
 }
 

@@ -6,7 +6,7 @@ export { type LogisticOptions, type LogisticWeights, logits, trainLogistic } fro
 export { createNetwork, forward, type Layer, type MlpOptions, type Network, trainMlp } from './mlp.ts';
 export { type Neighbours, nearest } from './neighbours.ts';
 export { fitPlatt, type Platt } from './platt.ts';
-export { createRandom, hashText, normal, type Random, shuffle } from './random.ts';
+export { beta, createRandom, gamma, hashText, normal, type Random, shuffle } from './random.ts';
 export { fitRidge, predictRidge, type Ridge } from './ridge.ts';
 export { type Svm, type SvmOptions, trainSvm } from './svm.ts';
 export { argmax, dotAt, type Matrix, matrix, meanOf, normalise, rowOf, sigmoid } from './vectors.ts';

@@ -44,6 +44,25 @@ export function normal(random: Random): number {
   return radius * Math.cos(2 * Math.PI * random());
 }
 
+/** Of the gamma distribution of this shape and scale 1 (Marsaglia and Tsang 2000). */
+export function gamma(shape: number, random: Random): number {
+  // Below 1 by the one above it: their third remark.
+  if (shape < 1) return gamma(shape + 1, random) * (1 - random()) ** (1 / shape);
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = normal(random);
+    const v = (1 + c * x) ** 3;
+    if (v > 0 && Math.log(1 - random()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
+  }
+}
+
+/** Of the Beta distribution, from two gamma numbers. */
+export function beta(a: number, b: number, random: Random): number {
+  const good = gamma(a, random);
+  return good / (good + gamma(b, random));
+}
+
 /** In place (Fisher and Yates). */
 export function shuffle<T extends { [at: number]: unknown; readonly length: number }>(items: T, random: Random): T {
   for (let last = items.length - 1; last > 0; last--) {

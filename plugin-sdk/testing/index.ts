@@ -10,6 +10,7 @@ export { checkState, type StateOptions } from './check-state.ts';
 export { checkStore, type StoreOptions } from './check-store.ts';
 export { checkStrategy, countFirst, type StrategyOptions } from './check-strategy.ts';
 export { type ManualClock, manualClock } from './clock.ts';
+export { type FakeFeedback, fakeFeedback } from './feedback.ts';
 export * from './fixtures.ts';
 export { type FakeHost, type FakeHostOptions, fakeHost, type LogLine } from './host.ts';
 export type { ProviderOptions } from './provider-bench.ts';

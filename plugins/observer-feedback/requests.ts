@@ -56,9 +56,10 @@ export function requestRecorder(host: Host, storesPrompts: boolean): (outcome: O
     },
     { timeoutMs: 2_000 },
   );
-  return async ({ context, deployment, group, status }) => {
+  return async ({ context, deployment, group, operation, status }) => {
     if (status >= 400 || group === '' || context.parent !== undefined) return;
-    await context.features.want(feature);
+    // Of other operations a router sees nothing.
+    if (operation === 'chat' || operation === 'completions') await context.features.want(feature);
     const question = seen.get(context);
     const named = deployment?.info.router_model;
     store.append('feedback_request', requestColumns, [

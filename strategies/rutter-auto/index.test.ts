@@ -1,5 +1,5 @@
 import type { Embedder } from '@rutter/plugin-sdk';
-import { assertConforms, checkStrategy } from '@rutter/plugin-sdk/testing';
+import { assertConforms, checkStrategy, fakeFeedback } from '@rutter/plugin-sdk/testing';
 import { expect, it } from 'vitest';
 import plugin from './index.ts';
 
@@ -10,10 +10,13 @@ const embedder: Embedder = {
 };
 
 it('conforms to what every strategy must hold to', async () => {
-  assertConforms(await checkStrategy(plugin, { host: { services: { embedder } } }));
+  assertConforms(await checkStrategy(plugin, { host: { services: { embedder, feedback: fakeFeedback() } } }));
 });
 
 it('describes its options by LLMRouter’s names', () => {
-  expect(plugin.config.parse({})).toEqual({ hot_reload: true, reload_interval: 5, cost_weight: 0 });
+  expect(plugin.config.parse({})).toEqual({
+    ...{ hot_reload: true, reload_interval: 5, cost_weight: 0 },
+    ...{ feedback: 'mean', feedback_prior: 20 },
+  });
   expect(() => plugin.config.parse({ reload_interval: 0 })).toThrow('reload_interval');
 });

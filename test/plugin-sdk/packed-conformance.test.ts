@@ -101,7 +101,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
       'llmrouter-mlp',
       'llmrouter-svm',
       'rutter-auto',
-    ].map((name) => [name, () => ({ host: { services: { embedder: lengths } } })]),
+    ].map((name) => [name, () => ({ host: { services: { embedder: lengths, feedback: testing.fakeFeedback() } } })]),
   ),
   'embedder-http': () => ({
     config: { api_base: 'http://vectors.example/v1', model: 'lengths', dimensions: 2 },

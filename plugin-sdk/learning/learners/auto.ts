@@ -12,6 +12,7 @@ import type { Learnt } from '../artefact.ts';
 import { costScorer, costUnitOf, learnCost } from '../cost.ts';
 import type { Features } from '../features.ts';
 import { foldsOf, joined, subset } from '../folds.ts';
+import { kindsBlock } from '../kinds.ts';
 import type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from '../learner.ts';
 import { meansByModel } from '../outcomes.ts';
 import { blend, logitOf } from './blend.ts';
@@ -122,7 +123,11 @@ export const autoLearner: Learner<z.output<typeof options>> = {
       parts.map((part, index) => trainBag(part, { ...all, passes: passes[index] as number })),
     );
     run.onProgress?.({ step: 'all outcomes', share: 1 });
-    return { facts: { best, share, margin, parts: facts }, blocks };
+    const kinds = kindsBlock(set, run.seed);
+    return {
+      facts: { best, share, margin, parts: facts, ...kinds.facts },
+      blocks: { ...blocks, ...kinds.blocks },
+    };
   },
   restore(learnt, models): Predictor {
     const { best, share, margin } = learnt.facts as { best: number; share: number; margin: number };

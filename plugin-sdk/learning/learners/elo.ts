@@ -29,6 +29,13 @@ function countWins({ models, quality }: Outcomes, skipTies: boolean): Float64Arr
   return wins;
 }
 
+/** For each model the chance to beat another one drawn at random. */
+export const ratingChances = (ratings: Float32Array | Float64Array): Float64Array =>
+  Float64Array.from(ratings, (own, at) => {
+    const others = [...ratings].filter((_other, place) => place !== at);
+    return others.reduce((sum, other) => sum + sigmoid(own - other), 0) / Math.max(1, others.length);
+  });
+
 export const eloLearner: Learner<z.output<typeof options>> = {
   name: 'llmrouter-elo',
   options,
@@ -47,12 +54,7 @@ export const eloLearner: Learner<z.output<typeof options>> = {
     };
   },
   restore({ blocks }) {
-    const ratings = blocks['elo.ratings'] as Float32Array;
-    // The chance to beat another model drawn at random.
-    const chances = Float64Array.from(ratings, (own, at) => {
-      const others = [...ratings].filter((_other, place) => place !== at);
-      return others.reduce((sum, other) => sum + sigmoid(own - other), 0) / Math.max(1, others.length);
-    });
+    const chances = ratingChances(blocks['elo.ratings'] as Float32Array);
     return { quality: () => chances };
   },
 };
