@@ -3,6 +3,7 @@
  * learned-table.test.ts: add a row for a new one.
  */
 import type { Gateway } from '../support/index.ts';
+import { wordsOf } from './rounds-support.ts';
 import type { Seat } from './router-support.ts';
 
 export interface Asked {
@@ -70,6 +71,25 @@ const unmeasured: Fault = {
   reason: 'first in configured order',
 };
 
+/** The counter also thinks for the strategy: what it replies where its prompt has the mark, from all it was told. */
+const thinking =
+  (mark: string, reply: (words: string) => string): NonNullable<LearnedRow['plays']> =>
+  ({ counter }) =>
+    counter.plays({
+      reply: (request) => {
+        const words = wordsOf(request);
+        return words.includes(mark) ? reply(words) : 'counter';
+      },
+    });
+
+const bestFor = (words: string): SeatName => (words.includes('compute the sum') ? 'counter' : 'poet');
+
+/** Nobody thinks: there is no such group; or the poet does, who only says its name. */
+const thoughtless = (option: string, told: { readonly stranger: string; readonly poet?: string }): readonly Fault[] => [
+  { name: 'stranger', config: async () => ({ [option]: 'nowhere' }), reason: told.stranger },
+  ...(told.poet === undefined ? [] : [{ name: 'dull', config: async () => ({ [option]: 'poet' }), reason: told.poet }]),
+];
+
 export const rows: readonly LearnedRow[] = [
   { strategy: 'rutter-auto', artefact: 'trained', expects: byKind },
   { strategy: 'llmrouter-knn', artefact: 'trained', expects: byKind },
@@ -82,4 +102,42 @@ export const rows: readonly LearnedRow[] = [
   // The configuration of the test tells sizes: the poet is the smaller.
   { strategy: 'llmrouter-smallest', expects: () => 'poet', agreement: 1, faults: [unmeasured] },
   { strategy: 'llmrouter-largest', expects: () => 'counter', agreement: 1, faults: [unmeasured] },
+  {
+    strategy: 'llmjudge',
+    config: { judge_model: 'counter' },
+    plays: thinking('Which model?', (words) => JSON.stringify({ model: bestFor(words), confidence: 0.9 })),
+    expects: byKind,
+    agreement: 1,
+    why: 'llmjudge in 2 calls: judge counter named',
+    faults: thoughtless('judge_model', {
+      stranger: 'judge nowhere failed (ERR_REQUEST_UNKNOWN_MODEL)',
+    }),
+  },
+  {
+    strategy: 'llmrouter-causallm',
+    config: { router_model: 'counter' },
+    plays: thinking('Label:', (words) => (bestFor(words) === 'counter' ? 'A' : 'B')),
+    expects: byKind,
+    agreement: 1,
+    why: 'llmrouter-causallm in 2 calls: counter says',
+    faults: thoughtless('router_model', {
+      stranger: 'nowhere failed (ERR_REQUEST_UNKNOWN_MODEL)',
+      poet: 'poet gave no label',
+    }),
+  },
+  {
+    strategy: 'llmrouter-r1',
+    config: { policy_model: 'counter' },
+    plays: thinking('You have at most', (words) => {
+      const [, found] = [...words.matchAll(/<information>([^<]*)<\/information>/g)];
+      return found ? `<answer>${found[1]}</answer>` : `<search>${bestFor(words)}: please answer</search>`;
+    }),
+    expects: byKind,
+    agreement: 1,
+    why: 'llmrouter-r1 in 3 calls: 2 turns',
+    faults: thoughtless('policy_model', {
+      stranger: 'its policy failed (ERR_REQUEST_UNKNOWN_MODEL)',
+      poet: 'ended by turns against the rules',
+    }),
+  },
 ];
