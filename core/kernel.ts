@@ -13,6 +13,7 @@ import {
   type Store,
 } from '@rutter/plugin-sdk';
 import { HealthWatch } from './admin/health-watch.ts';
+import { kernelProvides, kernelServices } from './admin/kernel-provides.ts';
 import { kernelRoutes } from './admin/routes.ts';
 import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
@@ -29,7 +30,6 @@ import type { KernelLog } from './log/log.ts';
 import { FeatureDefinitions } from './pipeline/features.ts';
 import { invoke } from './pipeline/invoke.ts';
 import { ledgerMigrations } from './pipeline/ledger.ts';
-import { modelList } from './pipeline/model-list.ts';
 import { type PathServices, RequestPath } from './pipeline/path.ts';
 import type { Distribution } from './plugins/distribution.ts';
 import { KeepStore } from './plugins/keep.ts';
@@ -124,8 +124,8 @@ export class Kernel {
           : kernelFetch(this.#upstream, url, fetchOptions),
       spawnEnabled: true,
       invoke,
-      provides: ['models'],
-      use: () => modelList,
+      provides: kernelServices,
+      use: (name) => kernelProvides[name],
       keep: new KeepStore(),
       features: this.#features,
       sandbox: this.#sandbox,

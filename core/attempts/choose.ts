@@ -2,8 +2,9 @@
  * Whom of the eligible to call: the strategies rank, and the limits of
  * whoever comes first are charged; refused, the next best is chosen.
  */
-import { RutterError } from '@rutter/plugin-sdk';
-import type { Selection, Selector } from '../pipeline/hooks.ts';
+import { type Decision, RutterError } from '@rutter/plugin-sdk';
+import { Decided, type DecidedInit, mostDecisions } from '../pipeline/decided.ts';
+import type { Selector } from '../pipeline/hooks.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { fallsBack } from '../pipeline/routing.ts';
@@ -89,8 +90,15 @@ function higherOrder(call: ModelCall, group: Group, asking: EligibleOptions): re
   }
 }
 
+/** Who would be chosen of these; no limit is charged. */
+export async function chooseOnly(call: ModelCall, group: Group, targets: readonly Target[]): Promise<Decision> {
+  await choose(call, group, { asking: {}, targets, tried: undefined, among: undefined });
+  return (call.decided as Decided).record();
+}
+
 /** A promise only where a strategy prepares features, or answers from the sandbox. */
 function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosing): Target | Promise<Target> {
+  const startedAt = performance.now();
   const allowed = among ? among.ties.flat().filter((target) => targets.includes(target)) : targets;
   if (allowed.length === 0)
     throw new RutterError(
@@ -100,37 +108,66 @@ function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosi
   const fresh = tried ? allowed.filter((target) => !tried.has(target)) : allowed;
   const open = fresh.length > 0 ? fresh : allowed;
   const selector = call.path.selector(group);
-  if (among) return ofTie(call, selector, { open, among });
-  if (open.length > 1 && (selector.isAhead || selector.preparers.length > 0)) return selectLater(call, selector, open);
-  return first(call, selector.select(call.facts, open));
+  if (among) return ofTie(call, group, { selector, open, among, startedAt });
+  return given(call, group, decide(call, { selector, open, startedAt }));
+}
+
+const given = (call: ModelCall, group: Group, deciding: Deciding | Promise<Deciding>): Target | Promise<Target> =>
+  deciding instanceof Promise ? deciding.then((made) => first(call, group, made)) : first(call, group, deciding);
+
+interface Asking {
+  readonly selector: Selector;
+  readonly open: readonly Target[];
+  /** The strategy to begin with; the first when absent. */
+  readonly from?: number;
+  /** Of `performance.now()`. */
+  readonly startedAt: number;
 }
 
 /** The strategies behind the one that chose break its ties. */
 function ofTie(
   call: ModelCall,
-  selector: Selector,
-  { open, among: { ties, from } }: { readonly open: readonly Target[]; readonly among: Chosen },
+  group: Group,
+  { among: { ties, from }, ...asking }: Asking & { readonly among: Chosen },
 ): Target | Promise<Target> {
+  const { open, startedAt } = asking;
   const tie = ties.map((one) => one.filter((target) => open.includes(target))).find((one) => one.length > 0) ?? open;
-  if (tie.length > 1) {
-    if (selector.isAhead || selector.preparers.length > 0) return selectLater(call, selector, tie, from);
-    return first(call, selector.select(call.facts, tie, from));
-  }
-  call.route = 'chosen by the strategy itself';
-  return tie[0] as Target;
+  if (tie.length > 1) return given(call, group, decide(call, { ...asking, open: tie, from }));
+  const selection = { ranking: tie, reason: 'chosen by the strategy itself', by: [] };
+  return first(call, group, { selection, strategies: [], startedAt, preparedAt: startedAt });
 }
 
-function first(call: ModelCall, { ranking, reason }: Selection): Target {
-  call.route = reason;
-  return ranking[0] as Target;
+type Deciding = Pick<DecidedInit, 'selection' | 'strategies' | 'startedAt' | 'preparedAt'>;
+
+/** Asks the strategies; a promise only where one prepares features, or answers from the sandbox. */
+function decide(call: ModelCall, asking: Asking): Deciding | Promise<Deciding> {
+  const { selector, open, from = 0, startedAt } = asking;
+  if (open.length > 1 && (selector.isAhead || selector.preparers.length > 0)) return decideLater(call, asking);
+  const selection = selector.select(call.facts, open, from);
+  return { selection, strategies: asked(selector, from), startedAt, preparedAt: startedAt };
 }
 
-async function selectLater(call: ModelCall, selector: Selector, open: readonly Target[], from = 0): Promise<Target> {
+const asked = ({ strategies }: Selector, from: number) => (from === 0 ? strategies : strategies.slice(from));
+
+async function decideLater(call: ModelCall, { selector, open, from = 0, startedAt }: Asking): Promise<Deciding> {
   for (const instance of selector.preparers) await prepared(call, instance);
-  const asked = selector.isAhead
+  const preparedAt = performance.now();
+  const answer = selector.isAhead
     ? selector.selectAhead(call.facts, open, from)
     : selector.select(call.facts, open, from);
-  return first(call, await asked);
+  return { selection: await answer, strategies: asked(selector, from), startedAt, preparedAt };
+}
+
+function first(call: ModelCall, group: Group, deciding: Deciding): Target {
+  const { facts, path, decisions } = call;
+  call.route = deciding.selection.reason;
+  const decided = new Decided({
+    ...deciding,
+    ...{ group: group.name, facts, exposure: undefined, onFault: path.services.onFault },
+  });
+  call.decided = decided;
+  if (decisions.length < mostDecisions) decisions.push(decided);
+  return deciding.selection.ranking[0] as Target;
 }
 
 async function prepared(

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RutterError } from '@rutter/plugin-sdk';
+import { kernelServices } from '../admin/kernel-provides.ts';
 import { readConfiguration } from '../config/read.ts';
 import type { Configuration, Diagnostic } from '../config/types.ts';
 import { CompositionReader } from '../generation/read-composition.ts';
@@ -35,7 +36,7 @@ export async function checkComposition(options: CheckComposition): Promise<Check
       // Of its own: a check leaves nothing behind.
       cache: new PackCache({ folder: scratch, clock: systemClock, sandbox }),
       dataFolder,
-      provided: ['models'],
+      provided: kernelServices,
       required: ['state', 'store'],
     });
     const read = await reader.read();

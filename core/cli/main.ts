@@ -9,6 +9,7 @@ ${serveHelp}
 rutter check FILE            tells everything that is wrong with a configuration; starts nothing
 rutter doctor FILE           tells what each model would call and cost, what is missing, ignored or different
 rutter init [FILE]           writes a configuration from the vendors' keys in the environment
+rutter route "QUESTION"        tells which deployment a question would go to, and why; calls nothing
 rutter plugins [options]     lists what a running gateway is made of, with the reason for each
 rutter reload [options]      makes a running gateway read its configuration again
 rutter diff [FILE]           tells what a reload would start, stop and carry over; changes nothing
@@ -23,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<(args: readonly string[]) 
   check: async () => (await import('./check-command.ts')).checkCommand,
   doctor: async () => (await import('./doctor.ts')).doctor,
   init: async () => (await import('./init.ts')).init,
+  route: async () => (await import('./route.ts')).route,
   plugins: async () => (await import('./remote.ts')).listPlugins,
   reload: async () => (await import('./remote.ts')).requestReload,
   diff: async () => (await import('./reload-commands.ts')).diff,

@@ -47,7 +47,7 @@ function summarise(
     requestedModel: call.model,
     group: call.group,
     deployment: target?.deployment,
-    route: routeInWords(call),
+    route: routeInWords(call) + (call.servedBy && !call.cacheHit ? (call.decided?.inWords() ?? '') : ''),
     attempts: call.attempts,
     retries: call.retries,
     maxRetries: call.attempts.length > 0 ? call.maxRetries : retriesOf(call),

@@ -43,6 +43,8 @@ export function createHooks(extensions: readonly PluginInstance<'extension'>[]):
 export interface Selection {
   readonly ranking: readonly Candidate[];
   readonly reason: string;
+  /** Those that ranked, the first one first. */
+  readonly by: readonly PluginInstance[];
 }
 
 interface RankedBy {
@@ -90,30 +92,39 @@ export class Selector {
   async selectAhead(context: RequestContext, candidates: readonly Candidate[], from = 0): Promise<Selection> {
     const first = candidates.length > 1 ? await this.#hooksAhead?.[from]?.promise(context, candidates) : undefined;
     if (!first) return unranked(candidates);
-    const { tie, rest, reason } = this.#parts(first);
-    if (tie === undefined) return { ranking: rest, reason };
-    if (tie.length < 2) return { ranking: [...tie, ...rest], reason };
-    const broken = await this.selectAhead(context, tie, first.index + 1);
-    return { ranking: [...broken.ranking, ...rest], reason: `${reason}, then ${broken.reason}` };
+    const parts = this.#parts(first);
+    return parts.tie ? joined(parts, await this.selectAhead(context, parts.tie, first.index + 1)) : parts;
   }
 
   select(context: RequestContext, candidates: readonly Candidate[], from = 0): Selection {
     const first = candidates.length > 1 ? this.#hooks[from]?.call(context, candidates) : undefined;
     if (!first) return unranked(candidates);
-    const { tie, rest, reason } = this.#parts(first);
-    if (tie === undefined) return { ranking: rest, reason };
-    if (tie.length < 2) return { ranking: [...tie, ...rest], reason };
-    const broken = this.select(context, tie, first.index + 1);
-    return { ranking: [...broken.ranking, ...rest], reason: `${reason}, then ${broken.reason}` };
+    const parts = this.#parts(first);
+    return parts.tie ? joined(parts, this.select(context, parts.tie, first.index + 1)) : parts;
   }
 
-  #parts({ ranking, index }: RankedBy) {
-    const reason = `chosen by ${this.strategies[index]?.name ?? 'an extension'}`;
+  #parts({ ranking, index }: RankedBy): Parts {
+    const instance = this.strategies[index];
+    const said = { reason: `chosen by ${instance?.name ?? 'an extension'}`, by: instance ? [instance] : [] };
     const [first, ...others] = ranking as readonly (readonly Candidate[])[];
-    if (Array.isArray(first)) return { tie: first as readonly Candidate[], rest: others.flat(), reason };
-    return { tie: undefined, rest: ranking as readonly Candidate[], reason };
+    if (!Array.isArray(first)) return { ...said, tie: undefined, ranking: ranking as readonly Candidate[] };
+    const rest = others.flat();
+    return first.length < 2
+      ? { ...said, tie: undefined, ranking: [...first, ...rest] }
+      : { ...said, tie: first, ranking: rest };
   }
 }
+
+/** A ranking; where its first place is a tie, what comes behind that. */
+interface Parts extends Selection {
+  readonly tie: readonly Candidate[] | undefined;
+}
+
+const joined = ({ ranking, reason, by }: Parts, broken: Selection): Selection => ({
+  ranking: [...broken.ranking, ...ranking],
+  reason: `${reason}, then ${broken.reason}`,
+  by: [...by, ...broken.by],
+});
 
 type SelectHook = SyncBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>;
 type SelectAheadHook = AsyncSeriesBailHook<[RequestContext, readonly Candidate[]], RankedBy | undefined>;
@@ -124,9 +135,12 @@ interface SelectorParts {
   readonly onFault: OnFault;
 }
 
+const nobody: readonly PluginInstance[] = Object.freeze([]);
+
 const unranked = (candidates: readonly Candidate[]): Selection => ({
   ranking: candidates,
   reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate',
+  by: nobody,
 });
 
 /** One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it. */

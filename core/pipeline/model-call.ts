@@ -25,6 +25,7 @@ import { Rostered } from '../live/roster.ts';
 import { InlineFiles, type InlineRule } from '../media/inline-parts.ts';
 import { Bill, type BillOptions, noCost } from '../pricing/bill.ts';
 import { addUsage } from '../pricing/usage.ts';
+import type { Decided } from './decided.ts';
 import type { Facts } from './facts.ts';
 import type { HeldReservation } from './held-reservation.ts';
 import type { LoopBudget } from './loop-budget.ts';
@@ -91,6 +92,9 @@ export class ModelCall extends Rostered implements Call {
   route = '';
   /** What a loop says of how it went. */
   explanation = '';
+  /** Choices of deployments, the first ones; and the last one. */
+  readonly decisions: Decided[] = [];
+  decided: Decided | undefined;
   usage: Usage | undefined;
   readonly bill = new Bill();
   cacheHit = false;

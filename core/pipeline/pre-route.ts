@@ -34,7 +34,8 @@ async function guarded<T>(path: RequestPath, { instance }: Held<Guard>, run: () 
   }
 }
 
-async function authorise(path: RequestPath, call: ModelCall): Promise<undefined> {
+/** Throws what a guard refuses with. */
+export async function authorise(path: RequestPath, call: ModelCall): Promise<undefined> {
   const groups = callGroupNames(call);
   for (const held of path.authorisers)
     await guarded(path, held, () => held.value.authorise?.(call.facts, call, groups));

@@ -29,6 +29,7 @@ export function settle(call: ModelCall, end: Ending): Outcome {
     deployment: call.servedBy?.deployment,
     route: routeInWords(call),
     attempts: call.attempts,
+    decisions: call.decisions.map((decided) => decided.record()),
     fallbacks: call.fallbacks,
     usage: call.usage,
     costNanoUsd: cost?.nanoUsd,

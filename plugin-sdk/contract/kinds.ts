@@ -2,6 +2,7 @@
  * What each kind of plugin returns from `setup`, and the facets any may add.
  */
 import type { ChatEvent, ChatReply, ChatRequest } from './chat.ts';
+import type { Explanation } from './decision.ts';
 import type {
   CacheableReply,
   Call,
@@ -249,6 +250,11 @@ export interface Strategy extends Charging {
   /** Before `select`: asks `context.features.want(…)` for what `select` reads. */
   prepare?(context: RequestContext): Promise<void> | void;
   select(context: RequestContext, candidates: readonly Candidate[]): Ranking;
+  /**
+   * What it went by in its last `select` for this request, or why it left the choice to others: for the record of the
+   * decision, asked behind `select`. Numbers at hand, nothing computed anew; no paths and no words of the request.
+   */
+  explain?(context: RequestContext): Explanation | undefined;
   /**
    * Several rounds of calls. Its result is the reply; only what it returns streams to the client. Undefined leaves the
    * request to plain routing, where `select` and the strategies after it are asked. Inner calls are not orchestrated again.

@@ -5,6 +5,7 @@
  * caller's credential is an opaque object, a vendor's key never appears.
  */
 import type { ChatEvent, ChatReply, ChatRequest, EmbeddingsReply, EmbeddingsRequest, Usage } from './chat.ts';
+import type { Decision } from './decision.ts';
 import type { RutterError } from './errors.ts';
 
 /** What kind of work is asked for. `chat`, `completions` and `embeddings` have neutral models; others pass as bytes. */
@@ -310,6 +311,8 @@ export interface Outcome {
   /** In words: which deployment served and why. */
   readonly route: string;
   readonly attempts: readonly Attempt[];
+  /** How deployments were chosen, in order: at most the first 16 choices. Absent where nobody was chosen. */
+  readonly decisions?: readonly Decision[];
   readonly fallbacks: number;
   readonly usage: Usage | undefined;
   /** Integer nano-dollars (1e-9 USD); undefined when the price is unknown. */

@@ -7,6 +7,7 @@
 import type { Usage } from './chat.ts';
 import type { Feedback } from './feedback.ts';
 import type { Cost, Deployment, RequestContext } from './request.ts';
+import type { Routing } from './routing.ts';
 
 /** One limit to be charged: all of a request's reservations succeed together or not at all. */
 export interface Reservation {
@@ -161,5 +162,6 @@ export interface Services {
   embedder: Embedder;
   feedback: Feedback;
   models: Models;
+  routing: Routing;
   prices: PriceBook;
 }

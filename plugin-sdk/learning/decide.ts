@@ -14,7 +14,7 @@ export interface DecideOptions {
 export interface Judged {
   readonly model: number;
   readonly quality: number;
-  /** Expected, where it is known and weighs. */
+  /** Expected, where it is known. */
   readonly costUsd: number | undefined;
   /** What the order is by. */
   readonly utility: number;
@@ -23,7 +23,7 @@ export interface Judged {
 /** Best first; equals keep the order of models. */
 export function rankModels(predictor: Predictor, features: Features, options: DecideOptions): Judged[] {
   const quality = predictor.quality(features);
-  const cost = options.costWeight > 0 ? predictor.cost?.(features) : undefined;
+  const cost = predictor.cost?.(features);
   const { preferred } = predictor;
   const allowed = options.allowed ?? Array.from(quality, (_none, model) => model);
   const judged = allowed.map((model): Judged => {

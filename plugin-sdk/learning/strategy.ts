@@ -2,8 +2,11 @@
  * A strategy that serves an artefact: reads it from disk, watches it, judges
  * the words of each request, and leaves what it does not know to the next.
  */
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { z } from 'zod';
+import type { Explanation, Judgement } from '../contract/decision.ts';
 import { RutterError } from '../contract/errors.ts';
 import type { Host } from '../contract/host.ts';
 import type { Instance } from '../contract/plugin.ts';
@@ -59,6 +62,8 @@ interface Loaded {
   readonly judge: Judge | undefined;
   /** Model index by name. */
   readonly models: ReadonlyMap<string, number>;
+  /** Of the whole file. */
+  readonly digest: string;
 }
 
 const mostBytes = 512 * 1024 * 1024;
@@ -81,7 +86,8 @@ async function load(
   const { size } = await stat(path);
   if (size > mostBytes)
     throw new RutterError('ERR_CONFIG_INVALID', `${path} has ${size} bytes; expected at most ${mostBytes}.`);
-  const artefact = readArtefact(await readFile(path), path);
+  const bytes = await readFile(path);
+  const artefact = readArtefact(bytes, path);
   const { header } = artefact;
   if (header.strategy !== learner.name)
     throw new RutterError(
@@ -97,6 +103,7 @@ async function load(
     artefact,
     ...restorePredictor(learner, artefact),
     models: new Map(header.models.map((model, index) => [model, index])),
+    digest: createHash('sha256').update(bytes).digest('hex').slice(0, 16),
   };
 }
 
@@ -122,6 +129,7 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
   let seen = '';
   const strangers = strangersOf(host);
+  const explanations = new WeakMap<RequestContext, Explanation>();
   const look = async () => {
     if (path === undefined) return;
     try {
@@ -160,6 +168,13 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     { timeoutMs: 1_250 },
   );
 
+  /** Why it leaves everything to others. Records are read by those who may not know the paths of the machine. */
+  const silence = () => {
+    if (path === undefined) return 'no model_path is set';
+    if (loaded) return 'the words of the request could not be read in time';
+    return trouble?.replaceAll(path, basename(path)) ?? 'nothing has been loaded';
+  };
+
   return {
     async prepare(context) {
       if (loaded) await context.features.want(feature(host.name));
@@ -168,10 +183,12 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
       const raw = measured.get(context);
       if (!loaded || !raw) return undefined;
       const predictor = predictorFor(loaded, context);
-      const tiers = ranked({ ...loaded, predictor }, raw, candidates, costWeight);
+      const { tiers, explanation } = ranked({ ...loaded, predictor }, raw, candidates, costWeight);
+      explanations.set(context, explanation);
       if (!tiers) strangers.tell(context.group, loaded.artefact.header.models);
       return tiers;
     },
+    explain: (context) => explanations.get(context) ?? { reason: silence() },
     dispose: () => loaded?.judge?.stop(),
   };
 }
@@ -193,13 +210,18 @@ function strangersOf(host: Host) {
   };
 }
 
+interface Ranked {
+  readonly tiers: (readonly Candidate[])[] | undefined;
+  readonly explanation: Explanation;
+}
+
 /** Tiers, best first: deployments of one model are a tie; those of unknown models come last. */
 function ranked(
-  { artefact, predictor, costUnit, models }: Loaded,
+  { artefact, predictor, costUnit, models, digest }: Loaded,
   raw: RawFeatures,
   candidates: readonly Candidate[],
   costWeight: number,
-): (readonly Candidate[])[] | undefined {
+): Ranked {
   const byModel = new Map<number, Candidate[]>();
   const unknown: Candidate[] = [];
   for (const candidate of candidates) {
@@ -209,13 +231,26 @@ function ranked(
     if (model === undefined) unknown.push(candidate);
     else byModel.set(model, [...(byModel.get(model) ?? []), candidate]);
   }
-  if (byModel.size === 0) return undefined;
+  if (byModel.size === 0)
+    return {
+      tiers: undefined,
+      explanation: {
+        version: digest,
+        reason: `it knows none of these models; trained for ${artefact.header.models.join(', ')}`,
+      },
+    };
   const order = rankModels(predictor, inSpace(artefact.space, raw), {
     costWeight,
     costUnit,
     allowed: [...byModel.keys()].sort((a, b) => a - b),
   });
   const tiers: Candidate[][] = order.map(({ model }) => byModel.get(model) as Candidate[]);
+  const judged = order.flatMap(({ utility, quality, costUsd }, tier): Judgement[] =>
+    (tiers[tier] as Candidate[]).map((candidate) => ({
+      ...{ candidate, score: utility, quality },
+      ...(costUsd !== undefined && { costUsd }),
+    })),
+  );
   if (unknown.length > 0) tiers.push(unknown);
-  return tiers;
+  return { tiers, explanation: { version: digest, judged } };
 }

@@ -5,7 +5,7 @@
  * ended. It never says what was asked or answered: an error is told by its
  * code, since its message may quote a vendor that quotes the caller.
  */
-import { type Attempt, definePlugin, type Outcome, z } from '@rutter/plugin-sdk';
+import { type Attempt, type Decision, definePlugin, type Outcome, z } from '@rutter/plugin-sdk';
 
 const config = z.strictObject({
   level: z.enum(['debug', 'info']).default('info').describe('Level of the line of a request that went well.'),
@@ -32,7 +32,7 @@ export default definePlugin({
   },
 });
 
-/** One flat object, built once; fields that are undefined are left out by the log. */
+/** One object, built once; fields that are undefined are left out by the log. */
 function record(outcome: Outcome): Readonly<Record<string, unknown>> {
   const { context, deployment, attempts, usage } = outcome;
   return {
@@ -52,6 +52,7 @@ function record(outcome: Outcome): Readonly<Record<string, unknown>> {
     provider: deployment?.provider,
     vendorModel: deployment?.model,
     route: outcome.route,
+    decision: tellDecision(outcome.decisions?.at(-1)),
     attempts: attempts.length,
     isPart: outcome.isPart,
     parts: outcome.parts,
@@ -73,6 +74,23 @@ function record(outcome: Outcome): Readonly<Record<string, unknown>> {
     firstTokenMs: outcome.firstTokenMs === undefined ? undefined : round(outcome.firstTokenMs),
     overheadMs: round(outcome.overheadMs),
     generation: context.generation,
+  };
+}
+
+/** The last one of the request; those before it failed, and their tries stand beside it. */
+function tellDecision(decision: Decision | undefined): Readonly<Record<string, unknown>> | undefined {
+  if (decision === undefined) return undefined;
+  const { strategies, silent, reason, candidates, microseconds, exposure, chosen } = decision;
+  const others = silent.map(({ name, reason: why }) => `${name}: ${why}`);
+  return {
+    by: strategies.map(({ name, version, artefact }) => [name, version, artefact].filter(Boolean).join(' ')),
+    silent: others.length > 0 ? others : undefined,
+    why: strategies[0]?.reason ?? reason,
+    chosen,
+    candidates: candidates.map(({ deployment, score, quality, costUsd }) => ({ deployment, score, quality, costUsd })),
+    us: microseconds,
+    experiment: exposure?.experiment,
+    variant: exposure?.variant,
   };
 }
 

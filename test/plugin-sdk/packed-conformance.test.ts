@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Embedder, Host, Kind, Models, PluginDefinition, State, Store } from '@rutter/plugin-sdk';
+import type { Embedder, Host, Kind, Models, PluginDefinition, Routing, State, Store } from '@rutter/plugin-sdk';
 import * as testing from '@rutter/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findDistribution, readShipped } from '../../core/plugins/distribution.ts';
@@ -72,6 +72,7 @@ const vectorFetch: Host['fetch'] = async (_url, options) => {
   return { status: 200, headers: {}, body: (async function* () {})(), text, json: async () => body };
 };
 
+const noRouting = {} as Routing;
 const lengths: Embedder = {
   dimensions: 2,
   version: 'lengths-2',
@@ -111,6 +112,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'observer-feedback': () => ({ host: { services: { embedder: lengths, store: emptyStore, state: silentState } } }),
+  'observer-decisions': () => ({ host: { services: { routing: noRouting, state: silentState } } }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),
   'provider-anthropic': () => ({ streams, replies }),
   'provider-gemini': () => ({ streams: geminiStreams, replies: geminiReplies }),
