@@ -28,9 +28,12 @@ export async function* formParts(request: IncomingMessage, body: AsyncIterable<U
       );
     else queue.push({ name, value });
   });
-  parser.on('file', (name, stream, info) =>
-    queue.push({ name, filename: info.filename ?? '', mediaType: info.mimeType, value: stream }),
-  );
+  parser.on('file', (name, stream, info) => {
+    // A reader is told by its own reading. Where nobody reads any more, an error without a listener would be thrown
+    // in whatever runs just then: for one, in the parser of another connection, which then refuses its request.
+    stream.on('error', () => {});
+    queue.push({ name, filename: info.filename ?? '', mediaType: info.mimeType, value: stream });
+  });
   for (const bound of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const)
     parser.on(bound, () => queue.fail(new RutterError('ERR_REQUEST_TOO_LARGE', 'The form has too many parts.')));
   parser.on('error', (error) =>

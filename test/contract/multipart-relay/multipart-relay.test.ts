@@ -64,6 +64,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop();
   await rm(spool, { recursive: true, force: true });
+  // An error without a listener is thrown into whatever runs just then, such as the parser of another connection.
+  expect(gateway.log().filter(({ msg }) => msg === 'an error was caught by nobody')).toEqual([]);
 });
 
 afterEach(async () => {
