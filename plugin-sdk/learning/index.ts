@@ -29,6 +29,7 @@ export { meansByModel, type OutcomeRow, type Outcomes, OutcomeTable, pick, type 
 export { readOutcomes } from './read.ts';
 export {
   type LearnedStrategyOptions,
+  learnedRouter,
   learnedStrategy,
   learnedStrategyConfig,
   learnedStrategyOptions,

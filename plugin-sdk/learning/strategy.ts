@@ -119,8 +119,18 @@ const feature = (name: string) => `${name}:text`;
 /** What was measured of a request's words, once for all strategies that learnt. */
 const measured = new WeakMap<RequestContext, RawFeatures>();
 
+/** What has learnt, for strategies that ask it about other texts than the request's. */
+export interface LearnedRouter {
+  readonly strategy: Instance<'strategy'>;
+  /** Tiers, best first, for a text of one's own; undefined without an artefact, or where it knows none of the candidates. */
+  rankText(text: string, candidates: readonly Candidate[]): Promise<(readonly Candidate[])[] | undefined>;
+}
+
+export const learnedStrategy = async (host: Host, options: LearnedStrategyOptions): Promise<Instance<'strategy'>> =>
+  (await learnedRouter(host, options)).strategy;
+
 /** Waits for the first reading of the artefact, so that no request meets a strategy that could have known better. */
-export async function learnedStrategy(host: Host, options: LearnedStrategyOptions): Promise<Instance<'strategy'>> {
+export async function learnedRouter(host: Host, options: LearnedStrategyOptions): Promise<LearnedRouter> {
   const { learner, path, reloadMs, costWeight } = options;
   const embedder = host.use('embedder');
   let loaded: Loaded | undefined;
@@ -175,7 +185,7 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     return trouble?.replaceAll(path, basename(path)) ?? 'nothing has been loaded';
   };
 
-  return {
+  const strategy: Instance<'strategy'> = {
     async prepare(context) {
       if (loaded) await context.features.want(feature(host.name));
     },
@@ -190,6 +200,14 @@ export async function learnedStrategy(host: Host, options: LearnedStrategyOption
     },
     explain: (context) => explanations.get(context) ?? { reason: silence() },
     dispose: () => loaded?.judge?.stop(),
+  };
+  return {
+    strategy,
+    async rankText(text, candidates) {
+      if (!loaded) return undefined;
+      const [embedding] = await embedder.embed([text]);
+      return embedding && ranked(loaded, rawFeatures(text, embedding), candidates, costWeight).tiers;
+    },
   };
 }
 

@@ -1,5 +1,8 @@
 /** For strategies that make calls of their own: the models they may ask, the bounds of their calls, words and values. */
+
+export { inParts, type PartsOptions, type Plan, partsOptions } from './in-parts.ts';
 export { labelInstructions, labelQuestion } from './labels-prompt.ts';
+export type { Part } from './parts.ts';
 export {
   byStrength,
   describePool,

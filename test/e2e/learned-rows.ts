@@ -2,6 +2,7 @@
  * Every learnt strategy, and what it has to do with the questions of
  * learned-table.test.ts: add a row for a new one.
  */
+import { join } from 'node:path';
 import type { Gateway } from '../support/index.ts';
 import { wordsOf } from './rounds-support.ts';
 import type { Seat } from './router-support.ts';
@@ -139,5 +140,25 @@ export const rows: readonly LearnedRow[] = [
       stranger: 'its policy failed (ERR_REQUEST_UNKNOWN_MODEL)',
       poet: 'ended by turns against the rules',
     }),
+  },
+  {
+    strategy: 'llmrouter-llm-multiround',
+    config: { base_model: 'counter' },
+    plays: thinking('The plan:', (words) => JSON.stringify([{ subquery: 'all of it', model: bestFor(words) }])),
+    expects: byKind,
+    agreement: 1,
+    why: 'llmrouter-llm-multiround in 2 calls: one part, by',
+    faults: thoughtless('base_model', {
+      stranger: 'its planner failed (ERR_REQUEST_UNKNOWN_MODEL)',
+      poet: 'its planner made no plan',
+    }),
+  },
+  {
+    strategy: 'llmrouter-knn-multiround',
+    artefact: async (folder) => join(folder, 'fleet', 'llmrouter-knn.rra'),
+    config: { base_model: 'counter' },
+    plays: thinking('The parts:', () => '["all of it"]'),
+    expects: byKind,
+    why: 'llmrouter-knn-multiround in 2 calls: one part, by',
   },
 ];

@@ -98,6 +98,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
       'llmrouter-elo',
       'llmrouter-hybrid',
       'llmrouter-knn',
+      'llmrouter-knn-multiround',
       'llmrouter-mf',
       'llmrouter-mlp',
       'llmrouter-svm',
