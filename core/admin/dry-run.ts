@@ -4,6 +4,7 @@ import { chooseOnly } from '../attempts/choose.ts';
 import { eligible, filterAhead } from '../attempts/eligible.ts';
 import { applyHeaderControls } from '../http/controls.ts';
 import { Facts } from '../pipeline/facts.ts';
+import { autoName } from '../pipeline/group-lists.ts';
 import { modelList } from '../pipeline/model-list.ts';
 import type { RequestPath } from '../pipeline/path.ts';
 import { authorise } from '../pipeline/pre-route.ts';
@@ -40,16 +41,20 @@ export const routing: Routing = {
         ...{ name, plugin: manifest.name, version: manifest.version },
         ...(groups && { for: groups }),
       })),
-      groups: modelList.list(context).map(({ id }) => routed(path, id)),
+      groups: [...new Set([...modelList.list(context).map(({ id }) => id), autoName])].flatMap(
+        (name) => routed(path, name, context.principal.models) ?? [],
+      ),
     };
   },
 };
 
-function routed(path: RequestPath, name: string): RoutedGroup {
-  const group = path.models.resolve(name)?.group;
+function routed(path: RequestPath, name: string, models: readonly string[] | undefined): RoutedGroup | undefined {
+  const group = path.models.resolve(name, models)?.group;
+  if (!group || group.targets.length === 0) return undefined;
   return {
     name,
-    strategies: path.selector(group ?? { name }).strategies.map((instance) => instance.name),
-    deployments: group?.targets.length ?? 0,
+    strategies: path.selector(group).strategies.map((instance) => instance.name),
+    deployments: group.targets.length,
+    ...(group.groups && { groups: group.groups }),
   };
 }

@@ -6,6 +6,7 @@ import { RutterError } from '@rutter/plugin-sdk';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { mayBring, refuseBrought } from './brought.ts';
+import { capable } from './capable.ts';
 import { isSpent, passesChecks } from './pre-call-checks.ts';
 
 const minuteMs = 60_000;
@@ -30,6 +31,7 @@ export function eligible(
   // The common case: one deployment, nothing that could exclude it.
   if (
     only &&
+    !group.groups &&
     filters.length === 0 &&
     !enableTagFiltering &&
     !enablePreCallChecks &&
@@ -55,7 +57,7 @@ export function eligible(
       throw RutterError.from(error, 'ERR_PLUGIN_FAILED', `Guard ${instance.name} failed.`);
     }
   }
-  left = lowestOrder(left);
+  left = group.groups ? lowestOfEach(capable(call, group, left)) : lowestOrder(left);
   if (left.length === 0) throw noDeployment(call, group);
   if (call.brought.size > 0) {
     left = left.filter((target) => mayBring(target, call.brought));
@@ -90,6 +92,12 @@ function hasRoom(call: ModelCall, target: Target): boolean {
 
 /** Deployments without an order come after all that have one. */
 export const orderOf = ({ deployment }: Target): number => deployment.order ?? Number.MAX_SAFE_INTEGER;
+
+/** Orders are those of one group: each has its own lowest one. */
+const lowestOfEach = (targets: readonly Target[]): readonly Target[] => {
+  const kept = new Set([...Map.groupBy(targets, ({ deployment }) => deployment.group).values()].flatMap(lowestOrder));
+  return targets.filter((target) => kept.has(target));
+};
 
 function lowestOrder(targets: readonly Target[]): readonly Target[] {
   let lowest = Number.POSITIVE_INFINITY;

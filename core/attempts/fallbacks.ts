@@ -71,7 +71,7 @@ async function follow(call: ModelCall, chain: Chain): Promise<Served | undefined
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const { target, from, depth } = next;
     const name = typeof target === 'string' ? target : String(target.model ?? from.name);
-    const resolved = call.path.models.resolve(name);
+    const resolved = call.path.models.resolve(name, call.facts.principal.models);
     if (!resolved) {
       chain.last = new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Fallback model ${name} is not known.`);
       continue;

@@ -219,6 +219,7 @@ describe('a LiteLLM file', () => {
         ['hidden-one', { model: 'claude', hidden: true }],
       ]),
       retryPolicy: { RateLimitError: 5, AuthenticationError: 0 },
+      modelGroupLists: new Map(),
       modelGroupRetryPolicy: new Map([['claude', { TimeoutError: 1 }]]),
       enableTagFiltering: true,
       tagFilteringMatchAny: false,

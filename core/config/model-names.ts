@@ -14,10 +14,15 @@ interface Use {
 /** Warns of each name that nothing answers to. Says nothing where no model is configured at all. */
 export function checkModelNames(root: Block, deployments: readonly DeploymentSettings[], report: Report): void {
   if (deployments.length === 0) return;
-  const aliases = entryOf(entryOf(root, 'router_settings')?.value, 'model_group_alias')?.value;
+  const router = entryOf(root, 'router_settings')?.value;
+  const aliases = entryOf(router, 'model_group_alias')?.value;
+  const lists = blockOf(entryOf(router, 'model_group_lists')?.value);
+  refuseTaken(lists, new Set(deployments.map(({ modelName }) => modelName)), report);
   const exact = new Set([
     ...deployments.flatMap(({ id, modelName }) => [id, modelName]),
     ...blockOf(aliases).map(([alias]) => alias),
+    ...lists.map(([name]) => name),
+    'auto',
   ]);
   const prefixes = deployments
     .filter(({ modelName }) => modelName.includes('*'))
@@ -36,6 +41,20 @@ export function checkModelNames(root: Block, deployments: readonly DeploymentSet
       expected: 'a model_name, an alias or a deployment id',
     });
   }
+}
+
+/** A name can stand for one group or for several, not for both. */
+function refuseTaken(lists: readonly (readonly [string, Entry])[], groups: ReadonlySet<string>, report: Report): void {
+  for (const [name, { spot }] of lists)
+    if (groups.has(name))
+      report.add({
+        severity: 'error',
+        path: ['router_settings', 'model_group_lists', name],
+        spot,
+        message: `A list of model groups has the name of one of them.`,
+        found: describeName(name),
+        expected: 'a name that no model_name is',
+      });
 }
 
 function wildcard(modelName: string): RegExp {
@@ -59,7 +78,10 @@ function routerUses(root: Block): readonly Use[] {
   const policies = blockOf(entryOf(router, 'model_group_retry_policy')?.value).map(([group, { spot }]) => {
     return { name: group, path: ['router_settings', 'model_group_retry_policy', group], spot };
   });
-  return [...lists, ...targetUses(...shared(root, 'default_fallbacks')), ...aliases, ...policies].filter(
+  const members = blockOf(entryOf(router, 'model_group_lists')?.value).flatMap(([name, { value }]) =>
+    targetUses(value, ['router_settings', 'model_group_lists', name]).filter((use) => !use?.name.endsWith('*')),
+  );
+  return [...lists, ...targetUses(...shared(root, 'default_fallbacks')), ...aliases, ...policies, ...members].filter(
     (use) => use !== undefined,
   );
 }

@@ -50,6 +50,7 @@ export function routerSettings(
     contextWindowFallbacks: either('context_window_fallbacks'),
     contentPolicyFallbacks: either('content_policy_fallbacks'),
     defaultFallbacks: either('default_fallbacks'),
+    modelGroupLists: own('model_group_lists') ?? new Map(),
     modelGroupAlias: own('model_group_alias') ?? new Map(),
     retryPolicy: policyOf(own('retry_policy'), 'Retries'),
     modelGroupRetryPolicy: policiesOf(own('model_group_retry_policy')),

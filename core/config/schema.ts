@@ -69,6 +69,7 @@ const shared = {
   'list-value': optional({ type: 'array' }),
   'fallbacks-value': optional({ type: 'array', items: fallbackBlock }, fallbackBlock),
   'targets-value': optional(targets),
+  'group-lists-value': optional({ type: 'object', additionalProperties: { ...texts, minItems: 1 } }),
   'aliases-value': optional({ type: 'object', additionalProperties: { oneOf: [text, alias] } }),
 } as const satisfies Readonly<Record<string, Schema>>;
 
@@ -104,6 +105,7 @@ const byType: Readonly<Record<KeyType, (key: Key) => Schema>> = {
   fallbacks: value('fallbacks-value'),
   targets: value('targets-value'),
   aliases: value('aliases-value'),
+  'group-lists': value('group-lists-value'),
   'client-parameters': value('list-value'),
   plugins: () => optional({ type: 'array', items: { oneOf: [text, blockRef('plugin')] } }),
   block: ({ block, needsValue }) => (needsValue === true ? blockRef(block) : optional(blockRef(block))),
@@ -171,6 +173,7 @@ const typeWords: Readonly<Record<KeyType, string>> = {
   fallbacks: 'list of `{group: [targets]}`',
   targets: 'list of groups',
   aliases: '`alias: group`',
+  'group-lists': '`name: [groups]`',
   'client-parameters': 'list of names, or of `{name: pattern}`',
   plugins: 'list of plugins',
   block: 'block',

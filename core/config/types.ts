@@ -146,6 +146,8 @@ export interface RouterSettings {
   readonly contextWindowFallbacks: FallbackLists | undefined;
   readonly contentPolicyFallbacks: FallbackLists | undefined;
   readonly defaultFallbacks: readonly FallbackTarget[] | undefined;
+  /** Names that stand for several groups, with `*` at the end of patterns. */
+  readonly modelGroupLists: ReadonlyMap<string, readonly string[]>;
   readonly modelGroupAlias: ReadonlyMap<string, { readonly model: string; readonly hidden: boolean }>;
   readonly retryPolicy: Readonly<Partial<Record<ErrorClass, number>>> | undefined;
   readonly modelGroupRetryPolicy: ReadonlyMap<string, Readonly<Partial<Record<ErrorClass, number>>>>;

@@ -233,6 +233,24 @@ function aliases(input: Input): Coerced {
   return { value: values };
 }
 
+/** A list may not be empty: a name that stands for nothing is a slip. */
+function groupLists(input: Input): Coerced {
+  if (input.tree.kind !== 'block')
+    return wrong(input, 'The value is not a block of lists.', 'names with lists of groups');
+  const lists = new Map<string, readonly string[]>();
+  for (const [name, { value: tree }] of input.tree.entries) {
+    if (isUnset(tree)) continue;
+    const at = { ...input, tree, path: [...input.path, name] };
+    const found = each(at, text, 'a list of model groups');
+    if ('problem' in found) return found;
+    const groups = found.value as readonly string[];
+    if (groups.length === 0)
+      return wrong(at, 'The list of model groups is empty.', 'model groups, or patterns such as gpt-*');
+    lists.set(name, groups);
+  }
+  return { value: lists };
+}
+
 const any = ({ tree }: Input): Coerced => ({ value: toPlain(tree) });
 
 /** Blocks are gone into by their reader; here only their shape is looked at. */
@@ -267,6 +285,7 @@ const coercers: Readonly<Record<KeyType, (input: Input) => Coerced>> = {
   fallbacks,
   targets,
   aliases,
+  'group-lists': groupLists,
   'client-parameters': clientParameters,
   plugins: items,
   block,

@@ -6,7 +6,9 @@ import { fallsBack } from './routing.ts';
 
 export function callGroupNames(call: ModelCall): readonly string[] {
   const client = clientNames(call);
-  return [call.facts.group, ...client, ...principalNames(call, client)];
+  const { facts, path } = call;
+  const asked = path.models.resolve(facts.group, facts.principal.models)?.group.groups ?? [];
+  return [facts.group, ...asked, ...client, ...principalNames(call, client)];
 }
 
 function clientNames({ controls }: ModelCall): readonly string[] {
@@ -75,6 +77,6 @@ export function authoriseFallbacks(call: ModelCall, models: readonly string[]): 
 
 /** Names that nobody knows are passed over when they are followed. */
 function mayCall({ path: { models: table } }: ModelCall, models: readonly string[], name: string): boolean {
-  const group = table.resolve(name)?.group.name;
-  return group === undefined || table.mayCall(models, name) || table.mayCall(models, group);
+  const group = table.resolve(name, models)?.group;
+  return group === undefined || table.mayAsk(models, name, group);
 }

@@ -37,15 +37,15 @@ export async function invoke(
       'An inner call names a request it does not belong to; expected the context it was given.',
     );
   const line = [...(ancestry.get(parent) ?? []), parent.group];
-  const asked = path.models.resolve(group);
+  const { models } = parent.principal;
+  const asked = path.models.resolve(group, models);
   if (!asked)
     throw new RutterError('ERR_REQUEST_UNKNOWN_MODEL', `Inner call for unknown model group ${group.slice(0, 128)}.`);
   if (line.includes(asked.group.name) || line.length > deepest)
     throw new RutterError('ERR_LIMIT_LOOP', `Model group ${asked.group.name} is being called in this request already.`);
   const facts = new Facts({ method: parent.method, path: parent.path, headers: {}, on: path, parent });
   ancestry.set(facts, line);
-  const { models } = parent.principal;
-  if (models && !path.models.mayCall(models, group) && !path.models.mayCall(models, asked.group.name))
+  if (!path.models.mayAsk(models, group, asked.group))
     throw new RutterError(
       'ERR_REQUEST_FORBIDDEN',
       `This key may not call model ${group.slice(0, 128)}, which a strategy asks.`,

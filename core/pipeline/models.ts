@@ -9,6 +9,7 @@ import type { LiveRecord, LiveRegistry } from '../live/registry.ts';
 import { adjustmentOf } from '../pricing/adjustments.ts';
 import type { Adjustment } from '../pricing/bill.ts';
 import { type Pricing, pricingOf } from '../pricing/pricing.ts';
+import { autoName, GroupLists } from './group-lists.ts';
 import { mayCall } from './may-call.ts';
 import { withVariables } from './setting-variables.ts';
 
@@ -34,6 +35,8 @@ export interface Group {
   readonly targets: readonly Target[];
   /** Not listed among the models. */
   readonly isHidden: boolean;
+  /** Set for a list of groups: their names. */
+  readonly groups?: readonly string[];
 }
 
 interface Wildcard {
@@ -75,6 +78,7 @@ export class ModelTable {
   readonly #accessGroups = new Map<string, Set<string>>();
   readonly targets: readonly Target[];
   #bookVersion: number | undefined;
+  readonly #lists: GroupLists;
 
   constructor(parts: ModelTableParts) {
     this.#parts = parts;
@@ -97,6 +101,11 @@ export class ModelTable {
       this.#groups.set(name, group);
     }
     this.targets = targets;
+    this.#lists = new GroupLists({
+      lists: parts.configuration.router.modelGroupLists,
+      groups: this.#groups,
+      mayCall: (models, name) => this.mayCall(models, name),
+    });
     for (const target of targets)
       this.#byDeployment.set(target.deployment.id, {
         group: { name: target.deployment.group, targets: [target], isHidden: true },
@@ -109,15 +118,22 @@ export class ModelTable {
     this.#wildcards.sort((a, b) => b.name.length - a.name.length || stars(b.name) - stars(a.name));
   }
 
-  /** The group a name means: deployment id, alias, exact name, wildcard, vendor's own name, first default fallback; undefined for unknown. */
-  resolve(name: string): Resolved | undefined {
+  /**
+   * The group a name means: deployment id, list of groups, alias, exact name, wildcard, vendor's own name, `auto`, first
+   * default fallback; undefined for unknown. Of a list there is what the caller may use, by `models`.
+   */
+  resolve(name: string, models?: readonly string[]): Resolved | undefined {
     if (this.#parts.book?.version !== this.#bookVersion) this.#reprice();
     const byId = this.#byDeployment.get(name);
     if (byId) return byId;
     const { modelGroupAlias, defaultFallbacks } = this.#parts.configuration.router;
     const alias = modelGroupAlias.size > 0 ? modelGroupAlias.get(name) : undefined;
+    const listed = alias?.model ?? name;
+    if (this.#lists.has(listed)) return { group: this.#lists.group(listed, models), isDeployment: false };
     const group = (alias && this.#named(alias.model)) ?? this.#named(name) ?? this.#byVendorModel.get(name);
     if (group) return { group, isDeployment: false };
+    if (listed === autoName && this.#groups.size > 0)
+      return { group: this.#lists.group(autoName, models), isDeployment: false };
     const fallback = defaultFallbacks?.find((target) => typeof target === 'string');
     const last = typeof fallback === 'string' && fallback !== name ? this.#named(fallback) : undefined;
     return last && { group: last, isDeployment: false };
@@ -138,6 +154,12 @@ export class ModelTable {
   #isWildcardOf(groups: ReadonlySet<string>, name: string): boolean {
     if (this.#groups.has(name)) return false;
     return this.#wildcards.some((wildcard) => groups.has(wildcard.name) && wildcard.pattern.test(name));
+  }
+
+  /** Whether a caller who may call these, all when undefined, may ask for a name and what it means. */
+  mayAsk(models: readonly string[] | undefined, name: string, { name: group, groups, targets }: Group): boolean {
+    if (groups) return targets.length > 0;
+    return models === undefined || this.mayCall(models, name) || this.mayCall(models, group);
   }
 
   /** How many deployments share a group's name, cooled ones too. */
@@ -231,17 +253,17 @@ export class ModelTable {
 
   /** Names a caller may see: groups, visible aliases, and wildcard patterns when asked for. */
   names(withWildcards: boolean): string[] {
-    const names = [...this.#groups.keys()];
+    const names = [...this.#groups.keys(), ...this.#lists.names];
     for (const [alias, { hidden }] of this.#parts.configuration.router.modelGroupAlias) if (!hidden) names.push(alias);
     if (withWildcards) names.push(...this.#wildcards.map(({ name }) => name));
     return names;
   }
 
   /** What stands behind a name that {@link names} gives; of a wildcard, its deployments as they are configured. */
-  behind(name: string): readonly Target[] {
+  behind(name: string, models?: readonly string[]): readonly Target[] {
     const wildcard = this.#wildcards.find((one) => one.name === name);
     if (wildcard) return wildcard.settings.map((one) => this.#target(one, one.model));
-    return this.resolve(name)?.group.targets ?? [];
+    return this.resolve(name, models)?.group.targets ?? [];
   }
 
   has(name: string): boolean {

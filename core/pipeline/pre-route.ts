@@ -95,7 +95,7 @@ async function reserve(
   call: ModelCall,
   counts: (reservation: Reservation) => boolean = () => true,
 ): Promise<undefined> {
-  const targets = path.models.resolve(call.facts.group)?.group.targets ?? [];
+  const targets = path.models.resolve(call.facts.group, call.facts.principal.models)?.group.targets ?? [];
   const wanted: Reservation[] = [];
   for (const held of path.reservers)
     wanted.push(...(held.value.reserve?.(call.facts, call, targets) ?? []).filter(counts));

@@ -60,14 +60,17 @@ function readGroup(item: unknown, path: string, { configuration, problems }: Par
   if (typeof args !== 'object' || args === null || Array.isArray(args))
     return refuse('routing_strategy_args', 'a block of options');
   for (const model of models)
-    if (!configuration.deployments.some(({ modelName }) => modelName === model))
+    if (!isGroup(configuration, model))
       problems.warn(configuration.placeOf(pathBelow(path, 'models')), [
         `Routing group "${name}" names a model group that does not exist.`,
         model,
-        'a model_name of model_list',
+        'a model_name of model_list, or a name of model_group_lists',
       ]);
   return { name, models, strategy, args: args as Settings };
 }
+
+const isGroup = ({ deployments, router }: Configuration, name: string): boolean =>
+  name === 'auto' || router.modelGroupLists.has(name) || deployments.some(({ modelName }) => modelName === name);
 
 function planned(
   { name, models, strategy, args }: RoutingGroup,

@@ -24,6 +24,7 @@ export type KeyType =
   | 'fallbacks'
   | 'targets'
   | 'aliases'
+  | 'group-lists'
   | 'client-parameters'
   | 'plugins'
   | 'block'

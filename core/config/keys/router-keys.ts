@@ -56,6 +56,10 @@ export const routerBlock: KeyBlock = {
       'aliases',
       'Other names of groups: `name: group`, or `name: {model: group, hidden: true}`.',
     ),
+    model_group_lists: honoured(
+      'group-lists',
+      'Names that stand for several groups, among all of whose deployments is chosen: `smart: [gpt, claude]`, `cheap: ["mini-*"]`. `auto` stands for all that the caller may use unless something else has that name.',
+    ),
     retry_policy: honoured('block', 'Tries after the first, by class of error.', { block: 'retry_policy' }),
     model_group_retry_policy: honoured('block-map', 'Retry policies, by group.', { block: 'retry_policy' }),
     enable_tag_filtering: honoured('boolean', 'Requests with tags go to deployments with them.', { default: 'false' }),
