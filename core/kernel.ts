@@ -20,6 +20,7 @@ import { Watchdog } from './attempts/watchdog.ts';
 import type { Configuration } from './config/types.ts';
 import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
+import { telling } from './generation/read-composition.ts';
 import type { ReloadReport, Rollback } from './generation/report.ts';
 import { createRoot } from './generation/tokens.ts';
 import { checkRoutes } from './http/check-routes.ts';
@@ -132,11 +133,9 @@ export class Kernel {
     });
     this.keeper = new GenerationKeeper<Compiled>({
       root,
-      readConfiguration: async (known, text) => {
-        const read = await options.readConfiguration(known, text);
-        if ('configuration' in read && !this.keeper.current) await this.#beforeTheFirst(read.configuration);
-        return read;
-      },
+      readConfiguration: telling(options.readConfiguration, async (configuration) => {
+        if (!this.keeper.current) await this.#beforeTheFirst(configuration);
+      }),
       distribution: options.distribution,
       build: (parts) => this.#build(parts),
       onEvent: (event) => this.event(event),

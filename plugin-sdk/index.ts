@@ -7,6 +7,7 @@ export type * from './contract/host.ts';
 export type * from './contract/kinds.ts';
 export {
   apiVersion,
+  artefact,
   type Claims,
   definePlugin,
   type Instance,
@@ -14,7 +15,9 @@ export {
   type Manifest,
   type Need,
   needNames,
+  type PinnedFile,
   type PluginDefinition,
+  readPinned,
   secret,
   z,
 } from './contract/plugin.ts';

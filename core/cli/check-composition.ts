@@ -1,12 +1,10 @@
 /** What a start would find wrong, from the files to the options of every plugin; nothing is set up. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RutterError } from '@rutter/plugin-sdk';
 import { kernelServices } from '../admin/kernel-provides.ts';
 import { readConfiguration } from '../config/read.ts';
 import type { Configuration, Diagnostic } from '../config/types.ts';
-import { CompositionReader } from '../generation/read-composition.ts';
+import { CompositionReader, telling } from '../generation/read-composition.ts';
 import { systemClock } from '../kernel.ts';
 import type { Distribution } from '../plugins/distribution.ts';
 import { Evaluator } from '../plugins/evaluate.ts';
@@ -14,7 +12,9 @@ import { configure, readerOf } from '../plugins/instance-config.ts';
 import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
+import { sourcesAlone } from '../sources/alone.ts';
 import type { CheckResult } from './check.ts';
+import { scratchOf } from './scratch.ts';
 
 export interface CheckComposition {
   readonly files: readonly string[];
@@ -28,16 +28,21 @@ export async function checkComposition(options: CheckComposition): Promise<Check
   const { files, environment, distribution, dataFolder } = options;
   const defaultsFile = distribution?.defaultsFile;
   const sandbox = new Sandbox();
-  const scratch = await mkdtemp(join(tmpdir(), 'rutter-check-'));
+  const scratch = await scratchOf(dataFolder);
+  const alone = sourcesAlone({ environment, dataFolder: scratch.folder, clock: systemClock, sandbox });
   try {
     const reader = new CompositionReader({
-      readConfiguration: (known) => readConfiguration({ files, environment, ...known, defaultsFile }),
+      readConfiguration: telling(
+        (known, _text, remote) => readConfiguration({ files, environment, ...known, defaultsFile, remote }),
+        (configuration) => alone.follow(configuration),
+      ),
       distribution,
       // Of its own: a check leaves nothing behind.
-      cache: new PackCache({ folder: scratch, clock: systemClock, sandbox }),
+      cache: new PackCache({ folder: join(scratch.folder, 'pack-cache'), clock: systemClock, sandbox }),
       dataFolder,
       provided: kernelServices,
       required: ['state', 'store'],
+      sources: alone.sources,
     });
     const read = await reader.read();
     if ('diagnostics' in read) return read;
@@ -50,7 +55,8 @@ export async function checkComposition(options: CheckComposition): Promise<Check
     return { configuration: read.configuration, warnings: found };
   } finally {
     sandbox.close();
-    await rm(scratch, { recursive: true, force: true });
+    await alone.close();
+    await scratch.remove();
   }
 }
 

@@ -3,9 +3,7 @@
  * would set it up, in a folder of its own, and listens nowhere; vendors are
  * called with `--live` only.
  */
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { RutterError } from '@rutter/plugin-sdk';
 import { checkDeployments } from '../admin/health.ts';
@@ -17,6 +15,7 @@ import { type Distribution, findDistribution } from '../plugins/distribution.ts'
 import { checkComposition } from './check-composition.ts';
 import { type DoctorReport, doctorReport, type LiveResult, refusedReport } from './doctor-report.ts';
 import { doctorText } from './doctor-text.ts';
+import { scratchOf } from './scratch.ts';
 
 const usage = `Usage: rutter doctor <file> [<file> …] [options]
 
@@ -143,24 +142,22 @@ async function withKernel<T>(
   { files, distribution }: { files: readonly string[]; distribution: Distribution | undefined },
   use: (path: RequestPath | undefined, reasons: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  const scratch = await mkdtemp(join(tmpdir(), 'rutter-doctor-'));
   const environment = process.env;
-  // Plugins dropped into the data folder belong to the composition; nothing else of it is touched.
-  await symlink(resolve(environment.RUTTER_DATA || 'data', 'plugins'), join(scratch, 'plugins'));
+  const scratch = await scratchOf(resolve(environment.RUTTER_DATA || 'data'));
   const kernel = new Kernel({
     log: new KernelLog({ level: 'error', sink: { write() {} } }),
     environment,
-    dataFolder: scratch,
+    dataFolder: scratch.folder,
     distribution,
     isQuiet: true,
-    readConfiguration: (known) =>
-      readConfiguration({ files, environment, ...known, defaultsFile: distribution?.defaultsFile }),
+    readConfiguration: (known, _text, remote) =>
+      readConfiguration({ files, environment, ...known, defaultsFile: distribution?.defaultsFile, remote }),
   });
   try {
     const report = await kernel.reload('boot');
     return await use(report.ok ? kernel.keeper.current?.path.path : undefined, report.reasons);
   } finally {
     await kernel.stop();
-    await rm(scratch, { recursive: true, force: true });
+    await scratch.remove();
   }
 }

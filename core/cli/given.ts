@@ -29,12 +29,13 @@ export async function kernelOptions(options: ServeOptions): Promise<Given> {
     environment,
     dataFolder,
     distribution,
-    readConfiguration: (known, text) =>
+    readConfiguration: (known, text, remote) =>
       readConfiguration({
         files: [file],
         environment,
         ...known,
         defaultsFile: distribution?.defaultsFile,
+        remote,
         readText: text === undefined ? readText : async (path) => (path === file ? text : readText(path)),
       }),
   };

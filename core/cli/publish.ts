@@ -54,7 +54,8 @@ export async function publishCommand(args: readonly string[]): Promise<number> {
     };
     // The command's own entry stands first: it is the one that is found.
     const configuration = { ...known.configuration, placeOf: () => entry.place, plugins: [entry, ...plugins] };
-    const source = await kernel.keeper.openSource(to, { configuration, shipped, entry });
+    const packages = async () => shipped;
+    const source = await kernel.keeper.openSource(to, { configuration, packages, place: entry.place });
     const { name, version, isNew } = await publish(folder, { source, prefix: to.prefix, clock: systemClock });
     process.stdout.write(`${isNew ? 'published' : 'was published already'}: "${name}" ${version}\n`);
     process.stdout.write(`  use: ${to.scheme}://${to.bucket}/${to.prefix}${name}@^${version}\n`);

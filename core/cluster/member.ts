@@ -5,7 +5,8 @@ import { startRefused } from '../cli/listening.ts';
 import { Channel } from './channel.ts';
 import type { Ask, Message, Tell, Watched } from './messages.ts';
 
-const bootMs = 30_000;
+/** A source that does not answer has its own deadline, which comes first. */
+const bootMs = 60_000;
 
 export interface Booted {
   readonly watched: Watched;

@@ -18,7 +18,7 @@ const rootBlock: KeyBlock = {
   keys: {
     include: honoured(
       'text-or-texts',
-      'Files read as if they stood here, relative to this one: lists go on, other keys replace. At most 32 files in all.',
+      'Files read as if they stood here, relative to this one, or addresses such as s3://bucket/models.yaml: lists go on, other keys replace. At most 32 files in all.',
     ),
     environment_variables: honoured('map', 'Variables that references see, over those of the process.'),
     plugins: honoured(

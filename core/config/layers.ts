@@ -8,6 +8,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { RutterError } from '@rutter/plugin-sdk';
+import { besideAddress, isAddress } from '../sources/address.ts';
 import { References } from './environment.ts';
 import type { Report } from './report.ts';
 import { mostBytes, parseText } from './syntax.ts';
@@ -15,6 +17,7 @@ import {
   type Block,
   type Entry,
   entryOf,
+  formatPath,
   isUnset,
   type List,
   type Path,
@@ -22,6 +25,7 @@ import {
   type Tree,
   without,
 } from './tree.ts';
+import type { Place } from './types.ts';
 
 const mostFiles = 32;
 
@@ -30,7 +34,15 @@ export interface LayerOptions {
   readonly defaultsFile: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly readText: (path: string) => Promise<string>;
+  /** Reads a file by its address; undefined while it is not known how: addresses are passed over then. */
+  readonly readAddress: ((address: string, place: Place) => Promise<RemoteText>) | undefined;
   readonly report: Report;
+}
+
+export interface RemoteText {
+  readonly text: string;
+  /** Why it is not what stands at the address now. */
+  readonly warning: string | undefined;
 }
 
 export interface Layers {
@@ -39,6 +51,8 @@ export interface Layers {
   readonly files: readonly string[];
   /** Digest of the texts. */
   readonly digest: string;
+  /** Whether files were named by addresses. */
+  readonly hasAddresses: boolean;
 }
 
 interface From {
@@ -57,13 +71,14 @@ export async function readLayers(options: LayerOptions): Promise<Layers> {
   const root = layers.reduce<Block | undefined>((base, over) => {
     return base === undefined ? over : mergeLayer(base, over, { isDefaults: base.spot.file === defaults, path: [] });
   }, undefined);
-  return { root, files: reader.files, digest: reader.digest() };
+  return { root, files: reader.files, digest: reader.digest(), hasAddresses: reader.hasAddresses };
 }
 
 class LayerReader {
   readonly #options: LayerOptions;
   readonly #read = new Map<string, string>();
   readonly #digest = createHash('sha256');
+  hasAddresses = false;
 
   constructor(options: LayerOptions) {
     this.#options = options;
@@ -80,7 +95,7 @@ class LayerReader {
   /** A file with all it includes; undefined when it cannot be read, which has then been reported. */
   async file(file: string, from: From | undefined, open: readonly string[]): Promise<Block | undefined> {
     const at: From = from ?? { path: [], spot: { file, line: 1, column: 1 } };
-    const identity = resolve(file);
+    const identity = isAddress(file) ? file : resolve(file);
     if (open.includes(identity))
       return this.#refuse('error', at, [
         'The file includes itself.',
@@ -104,6 +119,7 @@ class LayerReader {
   }
 
   async #text(file: string, at: From): Promise<string | undefined> {
+    if (isAddress(file)) return this.#remoteText(file, at);
     try {
       return await this.#options.readText(file);
     } catch (error) {
@@ -112,11 +128,44 @@ class LayerReader {
     }
   }
 
+  async #remoteText(address: string, at: From): Promise<string | undefined> {
+    const { readAddress, report } = this.#options;
+    this.hasAddresses = true;
+    if (readAddress === undefined) return undefined;
+    const place = { ...at.spot, path: formatPath(at.path) };
+    try {
+      const { text, warning } = await readAddress(address, place);
+      if (warning !== undefined)
+        report.add({ severity: 'warning', ...at, message: warning, found: address, expected: 'a source that answers' });
+      return text;
+    } catch (error) {
+      const { code, message: said } = RutterError.from(error);
+      const [message, found] = error instanceof TypeError ? failureOf(error) : [said, code];
+      return this.#refuse('error', at, [message, `${address}: ${found}`, 'a file that its source gives']);
+    }
+  }
+
+  /** Relative to the file that names it, be it here or in a source. */
+  #located(name: string, file: string, at: From): string | undefined {
+    if (isAddress(name)) return name;
+    if (!isAddress(file)) return isAbsolute(name) ? name : join(dirname(file), name);
+    try {
+      return besideAddress(file, name);
+    } catch {
+      return this.#refuse('error', at, [
+        'A file of a source includes what is not in its bucket.',
+        name,
+        'an address, or a name beside it',
+      ]);
+    }
+  }
+
   async #withIncluded(block: Block, file: string, open: readonly string[]): Promise<Block> {
     const include = entryOf(block, 'include');
     let merged = without(block, ['include']);
     for (const { name, ...at } of include === undefined ? [] : this.#included(include)) {
-      const included = await this.file(isAbsolute(name) ? name : join(dirname(file), name), at, open);
+      const located = this.#located(name, file, at);
+      const included = located === undefined ? undefined : await this.file(located, at, open);
       if (included !== undefined) merged = this.#include(merged, included, at);
     }
     return merged;

@@ -1,5 +1,5 @@
 /** Reads `plugins:`, in order; a later file overrides an entry of the same instance name where it stands. */
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import type { BlockReader, ReadBlock } from './block-reader.ts';
 import type { Report } from './report.ts';
 import { describeValue } from './secrets.ts';
@@ -70,7 +70,8 @@ function entryOf(
 ): PluginEntry | undefined {
   const { file, line } = tree.spot;
   const isFile = isFolder(said);
-  const use = isFile ? resolve(dirname(file), said) : said;
+  const isLost = isFile && isAddress(file) && !isAbsolute(said);
+  const use = isFile && !isLost ? resolve(dirname(file), said) : said;
   const as = String(read?.values.get('as') ?? nameOf(use));
   const groups = read?.values.get('for') as readonly string[] | undefined;
   const refuse = (key: string, message: string, found: string, expected: string) => {
@@ -85,6 +86,13 @@ function entryOf(
     });
     return undefined;
   };
+  if (isLost)
+    return refuse(
+      'use',
+      'A file of a source names a folder beside itself; plugins in sources are named by their addresses.',
+      describeValue(said),
+      'a name, an address such as s3://bucket/name@^1.2, or an absolute folder of this machine',
+    );
   if (!instanceName.test(as))
     return refuse(
       'as',

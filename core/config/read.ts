@@ -6,12 +6,13 @@
  * deployment, an unknown key and a missing variable are only warnings.
  */
 import { createHash } from 'node:crypto';
+import { RutterError } from '@rutter/plugin-sdk';
 import { BlockReader, type ReadBlock } from './block-reader.ts';
 import { readDeployments } from './deployments.ts';
 import { References } from './environment.ts';
 import { readCredentials } from './inherited-parameters.ts';
 import { kernelSettings } from './kernel-settings.ts';
-import { readLayers, readTextFile } from './layers.ts';
+import { type Layers, type RemoteText, readLayers, readTextFile } from './layers.ts';
 import { checkModelNames } from './model-names.ts';
 import { readPlugins } from './plugin-entries.ts';
 import { readTrust } from './plugin-trust.ts';
@@ -20,7 +21,7 @@ import { prefixesOf } from './provider-name.ts';
 import { Report } from './report.ts';
 import { routerSettings } from './router-settings.ts';
 import { type Block, entryOf, isUnset, type List, placeIn, toPlainBlock, withEntry } from './tree.ts';
-import type { Configuration, Diagnostic, RouterSettings } from './types.ts';
+import type { Configuration, Diagnostic, Place, RouterSettings } from './types.ts';
 
 export interface ReadOptions {
   /** Later ones over earlier ones. */
@@ -34,6 +35,14 @@ export interface ReadOptions {
   readonly defaultsFile?: string | undefined;
   /** Reads a file as UTF-8; rejects with a `code` such as ENOENT. */
   readonly readText?: ((path: string) => Promise<string>) | undefined;
+  /** Reads files that are named by addresses; refused when absent. */
+  readonly remote?: RemoteTexts | undefined;
+}
+
+/** Files in sources, such as `s3://bucket/models.yaml`. */
+export interface RemoteTexts {
+  /** `local` is what the files of this machine say by themselves: sources take their options from there. */
+  read(address: string, place: Place, local: Configuration): Promise<RemoteText>;
 }
 
 export type ReadResult =
@@ -42,8 +51,18 @@ export type ReadResult =
   | { readonly diagnostics: readonly Diagnostic[]; readonly files: readonly string[] };
 
 export async function readConfiguration(options: ReadOptions): Promise<ReadResult> {
+  const { report, layers } = await readFiles(options);
+  if (layers.root === undefined || report.hasErrors)
+    return { diagnostics: report.sorted(layers.files), files: layers.files };
+  const configuration = configurationOf(layers, options, report);
+  if (report.hasErrors) return { diagnostics: configuration.warnings, files: layers.files };
+  return { configuration };
+}
+
+/** Files of this machine first: they say how those in sources are reached. */
+async function readFiles(options: ReadOptions): Promise<{ readonly report: Report; readonly layers: Layers }> {
+  const { files, defaultsFile, environment, readText = readTextFile, remote } = options;
   const report = new Report();
-  const { files, defaultsFile, environment, readText = readTextFile } = options;
   if (files.length === 0 && defaultsFile === undefined) {
     const spot = { file: '', line: 1, column: 1 };
     report.add({
@@ -55,25 +74,35 @@ export async function readConfiguration(options: ReadOptions): Promise<ReadResul
       expected: 'at least one file',
     });
   }
-  const layers = await readLayers({ files, defaultsFile, environment, readText, report });
-  if (layers.root === undefined || report.hasErrors)
-    return { diagnostics: report.sorted(layers.files), files: layers.files };
-  const references = new References(environment, report);
-  const root = withMasterKey(references.resolveRoot(layers.root), references);
-  const built = build(root, options, { report, references });
-  const found = report.sorted(layers.files);
-  if (report.hasErrors) return { diagnostics: found, files: layers.files };
-  const digest = createHash('sha256').update(`${layers.digest}\n${references.digest()}`).digest('hex');
-  return {
-    configuration: freeze({
-      ...built,
-      files: layers.files,
-      digest,
-      settings: toPlainBlock(root),
-      placeOf: (path: string) => placeIn(root, path),
-      warnings: found,
-    }),
+  const reading = { files, defaultsFile, environment, readText };
+  const local = await readLayers({ ...reading, readAddress: undefined, report });
+  if (!local.hasAddresses || report.hasErrors) return { report, layers: local };
+  const unchecked = { ...options, knownPrefixes: undefined, knownStrategies: undefined };
+  const root: Block = local.root ?? { kind: 'block', spot: { file: '', line: 1, column: 1 }, entries: new Map() };
+  const configuration = configurationOf({ ...local, root }, unchecked, new Report());
+  const readAddress = (address: string, place: Place) => {
+    if (remote !== undefined) return remote.read(address, place, configuration);
+    throw new RutterError('ERR_CONFIG_INVALID', 'Files in sources cannot be read here.');
   };
+  // Read anew, so that each file stands where it is named.
+  const whole = new Report();
+  return { report: whole, layers: await readLayers({ ...reading, readAddress, report: whole }) };
+}
+
+/** What was read as a configuration, as far as it goes; the report says what is wrong with it. */
+function configurationOf(layers: Layers, options: ReadOptions, report: Report): Configuration {
+  const references = new References(options.environment, report);
+  const root = withMasterKey(references.resolveRoot(layers.root as Block), references);
+  const built = build(root, options, { report, references });
+  const digest = createHash('sha256').update(`${layers.digest}\n${references.digest()}`).digest('hex');
+  return freeze({
+    ...built,
+    files: layers.files,
+    digest,
+    settings: toPlainBlock(root),
+    placeOf: (path: string) => placeIn(root, path),
+    warnings: report.sorted(layers.files),
+  });
 }
 
 /** How requests are translated, for deployments that do not say it themselves. */

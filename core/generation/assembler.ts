@@ -107,7 +107,7 @@ export class Assembler<P> {
 
   /** What `assemble` would do, as far as that can be said without setting anything up. */
   async plan(current: Live<P> | undefined, given: { readonly text?: string; readonly earlier?: ReadComposition }) {
-    const read = given.earlier ?? (await this.#read(given.text));
+    const read = given.earlier ?? (await this.#read({ text: given.text, isTrial: true }));
     if ('diagnostics' in read) return planned({ diagnostics: read.diagnostics });
     const attempt = new Attempt({ ...this.#options, quarantine: this.#quarantine }, read);
     const { table } = this.#options;
@@ -118,8 +118,8 @@ export class Assembler<P> {
     return planned({ diagnostics, steps, settings, changed: current?.identity !== attempt.identity });
   }
 
-  #read(text?: string): Promise<CompositionResult> {
-    return this.#options.reader.read(text).catch((error: unknown) => ({ diagnostics: [diagnosticOf(error)] }));
+  #read(look?: Parameters<CompositionReader['read']>[0]): Promise<CompositionResult> {
+    return this.#options.reader.read(look).catch((error: unknown) => ({ diagnostics: [diagnosticOf(error)] }));
   }
 
   /** Leaves out what cannot be compiled, where its entry allows that; undefined when the attempt has failed. */

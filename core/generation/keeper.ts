@@ -14,8 +14,8 @@ import { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
-import { RemotePluginReader } from '../sources/remote-plugins.ts';
 import type { SourceChoice } from '../sources/source-table.ts';
+import { Sources } from '../sources/sources.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
 import { ChangeQueue, type Waiting } from './change-queue.ts';
 import type { Generation } from './generation.ts';
@@ -95,7 +95,7 @@ export class GenerationKeeper<P> {
   readonly #open = new Map<Prepared<P>, Open<P>>();
   readonly #live = new Set<Live<P>>();
   readonly #history = new History();
-  readonly #remote: RemotePluginReader;
+  readonly #sources: Sources;
   #current: Live<P> | undefined;
   #awaited: Waiting | undefined;
   #number: number;
@@ -108,7 +108,7 @@ export class GenerationKeeper<P> {
     this.#options = options;
     this.#number = (options.firstNumber ?? 1) - 1;
     this.#kernel = kernel;
-    this.#remote = new RemotePluginReader(kernel);
+    this.#sources = new Sources(kernel);
     const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock, sandbox: kernel.sandbox });
     this.#reader = new CompositionReader({
       readConfiguration,
@@ -117,7 +117,7 @@ export class GenerationKeeper<P> {
       dataFolder,
       provided,
       required,
-      remote: this.#remote,
+      sources: this.#sources,
     });
     this.#assembler = new Assembler<P>({
       root,
@@ -189,12 +189,12 @@ export class GenerationKeeper<P> {
 
   /** The source for a bucket, for whoever writes to it. */
   openSource(address: { readonly scheme: string; readonly bucket: string }, choice: SourceChoice): Promise<Source> {
-    return this.#remote.open(address, choice);
+    return this.#sources.table.open(address.scheme, address.bucket, choice);
   }
 
-  /** Whether a source of plugins differs from what was read last. */
+  /** Whether anything that sources hold differs from what was read last. */
   haveSourcesChanged(): Promise<boolean> {
-    return this.#remote.haveChanged();
+    return this.#sources.haveChanged();
   }
 
   /** The last ten generations, oldest first, and whether what is in force was read from the files. */
@@ -259,7 +259,7 @@ export class GenerationKeeper<P> {
     this.#current = undefined;
     await Promise.all([...this.#open.keys()].map((prepared) => this.abort(prepared)));
     await Promise.all(this.live.map((generation) => generation.retire(drainMs)));
-    await this.#remote.close();
+    await this.#sources.close();
     // A change on its way finds the keeper closed and gives up what it made.
     const late = 'The change under way took longer to end';
     const turn = async () => (await this.#queue.turn())();
@@ -328,7 +328,7 @@ export class GenerationKeeper<P> {
     });
     this.#emit({ type: 'generation-started', generation: generation.number });
     if (rollbackOf === undefined)
-      void this.#remote.keep().catch((error: unknown) => {
+      void this.#sources.keep().catch((error: unknown) => {
         const fields = { error: RutterError.from(error).message };
         this.#kernel.log('sources').warn(fields, 'what runs of what came from sources could not be written down');
       });

@@ -1,5 +1,6 @@
 /** From files to a composition: configuration, plugins at hand, and what the one calls for of the other. */
 import { join, resolve } from 'node:path';
+import type { RemoteTexts } from '../config/read.ts';
 import type { Configuration, Diagnostic } from '../config/types.ts';
 import { claimedNames, compose } from '../plugins/compose.ts';
 import { type Discovery, discover } from '../plugins/discovery.ts';
@@ -8,7 +9,9 @@ import type { PackCache } from '../plugins/pack-cache.ts';
 import type { Composition } from '../plugins/plan.ts';
 import { SignerMemory } from '../plugins/signer-memory.ts';
 import type { PluginPackage } from '../plugins/types.ts';
-import type { RemotePluginReader } from '../sources/remote-plugins.ts';
+import { isAddress } from '../sources/address.ts';
+import { bringArtefacts } from '../sources/artefacts.ts';
+import type { SourceReading, Sources } from '../sources/sources.ts';
 
 export interface KnownNames {
   /** Undefined leaves them unchecked. */
@@ -16,23 +19,42 @@ export interface KnownNames {
   readonly knownStrategies: readonly string[] | undefined;
 }
 
-/** `text` stands in place of the main file's, for a look at what it would do. */
+/** `text` stands in place of the main file's, for a look at what it would do; `remote` reads what addresses name. */
 export type ReadConfiguration = (
   known: KnownNames,
   text?: string,
+  remote?: RemoteTexts,
 ) => Promise<
   | { readonly configuration: Configuration }
   /** Refused; `files` took part all the same. */
   | { readonly diagnostics: readonly Diagnostic[]; readonly files?: readonly string[] }
 >;
 
+/** The same reading, telling of each configuration before anything that it names in a source is asked for. */
+export function telling(
+  read: ReadConfiguration,
+  tell: (configuration: Configuration) => Promise<void>,
+): ReadConfiguration {
+  return async (known, text, remote) => {
+    const tellingOfLocal: RemoteTexts | undefined = remote && {
+      async read(address, place, local) {
+        await tell(local);
+        return remote.read(address, place, local);
+      },
+    };
+    const found = await read(known, text, tellingOfLocal);
+    if ('configuration' in found) await tell(found.configuration);
+    return found;
+  };
+}
+
 export interface CompositionOptions {
   readonly readConfiguration: ReadConfiguration;
   readonly distribution: Distribution | undefined;
   readonly cache: PackCache;
   readonly dataFolder: string;
-  /** Plugins from sources; none are at hand when absent. */
-  readonly remote?: Pick<RemotePluginReader, 'read'>;
+  /** What is named by address; nothing is at hand when absent. */
+  readonly sources?: Sources;
   /** Services the kernel provides, and those it needs. */
   readonly provided: readonly string[];
   readonly required: readonly string[];
@@ -51,6 +73,17 @@ interface Read {
   readonly discovery: Discovery;
 }
 
+interface Look {
+  readonly text?: string | undefined;
+  readonly isTrial?: boolean;
+}
+
+interface Given {
+  readonly shipped: readonly PluginPackage[];
+  readonly text?: string | undefined;
+  readonly reading: SourceReading | undefined;
+}
+
 export class CompositionReader {
   readonly #options: CompositionOptions;
   /** Names of the last reading: a good guess, which saves reading twice. */
@@ -67,17 +100,27 @@ export class CompositionReader {
 
   /** Files and folders that took part in the last reading, refused or not; where it was refused early, those of the one before too. */
   get watched(): { readonly files: readonly string[]; readonly folders: readonly string[] } {
-    return { files: [...new Set([...this.#files, ...this.#refusedFiles])], folders: this.#folders };
+    const files = [...new Set([...this.#files, ...this.#refusedFiles])];
+    return { files: files.filter((file) => !isAddress(file)), folders: this.#folders };
   }
 
-  /** `text`, when given, is read in place of the main file. */
-  async read(text?: string): Promise<CompositionResult> {
-    const { distribution } = this.#options;
+  /** `text`, when given, is read in place of the main file. A trial is a mere look: changes since the reading before it are still told. */
+  async read({ text, isTrial = false }: Look = {}): Promise<CompositionResult> {
+    const { distribution, sources } = this.#options;
     const shipped = distribution === undefined ? [] : await readShipped(distribution);
-    const read = await this.#readWith(shipped, text);
+    const packages = async (configuration: Configuration) =>
+      (await this.#discover(configuration, { shipped, reading: undefined })).packages;
+    const reading = sources?.reading(packages);
+    const result = await this.#readAll({ shipped, text, reading });
+    if (reading !== undefined && !isTrial) sources?.adopt(reading, { isWhole: 'composition' in result });
+    return result;
+  }
+
+  async #readAll(given: Given): Promise<CompositionResult> {
+    const { distribution, provided, required } = this.#options;
+    const read = await this.#readWith(given);
     if ('diagnostics' in read) return read;
     const { configuration, discovery } = read;
-    const { provided, required } = this.#options;
     const { packages, byUse } = discovery;
     const found = discovery.diagnostics;
     if (found.some(({ severity }) => severity === 'error')) return { diagnostics: found };
@@ -90,8 +133,13 @@ export class CompositionReader {
       required,
     });
     if ('diagnostics' in result) return { diagnostics: [...found, ...result.diagnostics] };
-    const warnings = [...configuration.warnings, ...found, ...result.composition.warnings];
-    return { configuration, composition: result.composition, warnings };
+    const { reading } = given;
+    const brought = reading && (await bringArtefacts(result.composition, { configuration, packages, reading }));
+    if (brought?.diagnostics.some(({ severity }) => severity === 'error'))
+      return { diagnostics: [...found, ...brought.diagnostics] };
+    const { composition } = brought ?? result;
+    const warnings = [...configuration.warnings, ...found, ...composition.warnings, ...(brought?.diagnostics ?? [])];
+    return { configuration, composition, warnings };
   }
 
   /**
@@ -99,11 +147,10 @@ export class CompositionReader {
    * plugins on the configuration. The names known so far are tried first; when
    * they do not fit, a look at the file without checking them finds the plugins.
    */
-  async #readWith(
-    shipped: readonly PluginPackage[],
-    text: string | undefined,
-  ): Promise<Read | { readonly diagnostics: readonly Diagnostic[] }> {
-    const readConfiguration = (known: KnownNames) => this.#options.readConfiguration(known, text);
+  async #readWith(given: Given): Promise<Read | { readonly diagnostics: readonly Diagnostic[] }> {
+    const { shipped, text, reading } = given;
+    const remote = reading && remoteTexts(reading);
+    const readConfiguration = (known: KnownNames) => this.#options.readConfiguration(known, text, remote);
     const guess = this.#known ?? namesOf(shipped);
     const strict = await readConfiguration(guess);
     const unchecked = { knownPrefixes: undefined, knownStrategies: undefined };
@@ -112,7 +159,10 @@ export class CompositionReader {
       this.#refusedFiles = first.files ?? [];
       return 'diagnostics' in strict ? strict : first;
     }
-    const discovery = await this.#discover(first.configuration, shipped);
+    const discovery = await this.#discover(first.configuration, given);
+    this.#files = first.configuration.files;
+    this.#refusedFiles = [];
+    this.#folders = [...new Set([this.#pluginFolder(first.configuration), ...discovery.folders])];
     const names = namesOf(discovery.packages);
     this.#known = names;
     const isCertain = 'configuration' in strict && JSON.stringify(names) === JSON.stringify(guess);
@@ -120,25 +170,19 @@ export class CompositionReader {
     return 'diagnostics' in last ? last : { configuration: last.configuration, discovery };
   }
 
-  async #discover(configuration: Configuration, shipped: readonly PluginPackage[]): Promise<Discovery> {
-    const pluginFolder = this.#pluginFolder(configuration);
+  async #discover(configuration: Configuration, { shipped, reading }: Omit<Given, 'text'>): Promise<Discovery> {
     const { plugins: entries, settings, trust } = configuration;
-    const memory = new SignerMemory(join(this.#options.dataFolder, 'plugin-signers.json'));
-    const remote = await this.#options.remote?.read({ configuration, shipped });
-    const discovery = await discover({
+    const remote = await reading?.plugins(configuration);
+    return discover({
       remote,
       shipped,
       entries,
       settings,
-      pluginFolder,
+      pluginFolder: this.#pluginFolder(configuration),
       trust,
-      memory,
+      memory: new SignerMemory(join(this.#options.dataFolder, 'plugin-signers.json')),
       cache: this.#options.cache,
     });
-    this.#files = configuration.files;
-    this.#refusedFiles = [];
-    this.#folders = [...new Set([pluginFolder, ...discovery.folders])];
-    return discovery;
   }
 
   #pluginFolder(configuration: Configuration | undefined): string {
@@ -149,4 +193,13 @@ export class CompositionReader {
 function namesOf(packages: readonly PluginPackage[]): KnownNames {
   const { prefixes, strategies } = claimedNames(packages);
   return { knownPrefixes: prefixes, knownStrategies: strategies };
+}
+
+function remoteTexts(reading: SourceReading): RemoteTexts {
+  return {
+    async read(address, place, configuration) {
+      const { bytes, warning } = await reading.bring(address, { configuration, place });
+      return { text: new TextDecoder('utf-8', { fatal: true }).decode(await bytes()), warning };
+    },
+  };
 }

@@ -51,7 +51,7 @@ export interface SetUpOptions {
   readonly key: string;
   readonly place: PlaceName;
   readonly services: ReadonlyMap<string, unknown>;
-  readonly configuration: Configuration;
+  readonly configuration: Pick<Configuration, 'placeOf'>;
   readonly kernel: KernelServices;
   readonly evaluator: Evaluator;
   readonly deadlines: Deadlines;

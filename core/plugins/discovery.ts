@@ -26,7 +26,7 @@ export interface DiscoveryOptions {
   /** Each folder in it is a plugin; it need not exist. */
   readonly pluginFolder: string;
   /** Plugins that were brought from sources. */
-  readonly remote: RemotePlugins | undefined;
+  readonly remote: Pick<RemotePlugins, 'folders' | 'diagnostics'> | undefined;
   readonly cache: PackCache;
   readonly trust: TrustSettings;
   readonly memory: SignerMemory;

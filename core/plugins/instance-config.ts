@@ -11,7 +11,7 @@ import type { Configuration, Diagnostic, Place } from '../config/types.ts';
 import { createSecret } from '../upstream/secret.ts';
 import { type PlannedInstance, Problems, pathBelow, type Settings } from './plan.ts';
 
-interface JsonSchema {
+export interface JsonSchema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: unknown;
@@ -20,6 +20,8 @@ interface JsonSchema {
   readonly secret?: boolean;
   /** Set by `location()` of the SDK. */
   readonly location?: boolean;
+  /** Set by `artefact()` of the SDK. */
+  readonly artefact?: boolean;
 }
 
 export type ConfigResult =
@@ -63,7 +65,7 @@ export function readerOf({ manifest }: PlannedInstance['package'], { config }: P
 export async function configure(
   planned: PlannedInstance,
   reader: OptionsReader,
-  configuration: Configuration,
+  configuration: Pick<Configuration, 'placeOf'>,
 ): Promise<ConfigResult> {
   const schema = reader.schema as JsonSchema;
   const problems = new Problems();
@@ -95,7 +97,8 @@ export async function configure(
   return { config: parsed.data, warnings: problems.found };
 }
 
-function writtenAt({ config }: PlannedInstance, [key, ...rest]: Path): string {
+/** The path in the configuration that an option of an instance was written at. */
+export function writtenAt({ config }: PlannedInstance, [key, ...rest]: Path): string {
   if (key === undefined) return config.base;
   return rest.reduce<string>(pathBelow, config.paths[String(key)] ?? pathBelow(config.base, key));
 }
@@ -137,7 +140,7 @@ function wrapped(schema: JsonSchema | undefined, value: unknown, path: Path, pla
 /** `https://…`, `file:…`, `s3://…`; a drive of Windows has one letter. */
 const isAddress = /^[a-z][a-z0-9+.-]+:/i;
 
-function propertyOf(schema: JsonSchema | undefined, key: string): JsonSchema | undefined {
+export function propertyOf(schema: JsonSchema | undefined, key: string): JsonSchema | undefined {
   const own = schema?.properties;
   if (own !== undefined && Object.hasOwn(own, key)) return own[key];
   return isBlock(schema?.additionalProperties) ? (schema.additionalProperties as JsonSchema) : undefined;

@@ -41,7 +41,7 @@ type SandboxServices = Pick<KernelServices, 'log' | 'clock' | 'seed' | 'fetch' |
 export interface SandboxSetUp {
   readonly instance: PlannedInstance;
   readonly key: string;
-  readonly configuration: Configuration;
+  readonly configuration: Pick<Configuration, 'placeOf'>;
   readonly kernel: SandboxServices;
   /** `worker` or `sandbox`. */
   readonly place: PlaceName;
@@ -91,7 +91,10 @@ export class Sandbox {
   }
 
   /** Problems of an instance and its options; nothing is set up. */
-  async check(instance: PlannedInstance, configuration: Configuration): Promise<readonly Diagnostic[]> {
+  async check(
+    instance: PlannedInstance,
+    configuration: Pick<Configuration, 'placeOf'>,
+  ): Promise<readonly Diagnostic[]> {
     const refused = refuseManifest(instance);
     if (refused.length > 0) return refused;
     const secrets: Secret[] = [];
@@ -244,7 +247,7 @@ async function load(name: string, resident: Resident): Promise<{ readonly kind?:
 
 function configured(
   instance: PlannedInstance,
-  configuration: Configuration,
+  configuration: Pick<Configuration, 'placeOf'>,
   { resident, secrets }: { readonly resident: Resident; readonly secrets: Secret[] },
 ): Promise<ConfigResult> {
   // What is checked is what is set up with: the guest parses it again, with its own schema.

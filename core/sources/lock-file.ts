@@ -12,25 +12,40 @@ export interface Locked {
   readonly files: FileDigests;
 }
 
+/** Plugins by the address that called for them, and digests of other files by theirs. */
+export interface Lock {
+  readonly plugins: Readonly<Record<string, Locked>>;
+  readonly files: Readonly<Record<string, string>>;
+}
+
 const mostEntries = 1000;
 
 export class LockFile {
   readonly #file: string;
+  #known: Lock | undefined;
   #written = '';
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(file: string) {
     this.#file = file;
   }
 
-  /** What an address stood for when it ran last; undefined for one that never did. */
-  async find(use: string): Promise<Locked | undefined> {
-    return (await this.#read())[use];
+  /** What ran last, in this process or before. One that cannot be read is as good as none: it only stands in for a source that is away. */
+  async read(): Promise<Lock> {
+    this.#known ??= await parsed(this.#file);
+    return this.#known;
   }
 
-  /** Replaces all; written in one step, and only where it differs. */
-  async write(locked: ReadonlyMap<string, Locked>): Promise<void> {
-    const plugins = Object.fromEntries([...locked].slice(0, mostEntries).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const text = `${JSON.stringify({ format: 1, plugins }, undefined, 2)}\n`;
+  /** Replaces all; known at once, written in one step behind whatever is being written, and only where it differs. */
+  write(lock: { readonly plugins: ReadonlyMap<string, Locked>; readonly files: ReadonlyMap<string, string> }) {
+    this.#known = { plugins: sorted(lock.plugins), files: sorted(lock.files) };
+    const text = `${JSON.stringify({ format: 1, ...this.#known }, undefined, 2)}\n`;
+    const writing = this.#writing.then(() => this.#write(text));
+    this.#writing = writing.catch(() => {});
+    return writing;
+  }
+
+  async #write(text: string): Promise<void> {
     if (text === this.#written) return;
     await mkdir(dirname(this.#file), { recursive: true });
     const draft = `${this.#file}.${process.pid}.draft`;
@@ -38,16 +53,17 @@ export class LockFile {
     await rename(draft, this.#file);
     this.#written = text;
   }
+}
 
-  /** One that cannot be read is as good as none: it only stands in for a source that is away. */
-  async #read(): Promise<Readonly<Record<string, Locked>>> {
-    try {
-      const value = JSON.parse(await readFile(this.#file, 'utf8')) as {
-        readonly plugins?: Readonly<Record<string, Locked>>;
-      };
-      return value.plugins ?? {};
-    } catch {
-      return {};
-    }
+function sorted<V>(entries: ReadonlyMap<string, V>): Readonly<Record<string, V>> {
+  return Object.fromEntries([...entries].slice(0, mostEntries).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function parsed(file: string): Promise<Lock> {
+  try {
+    const { plugins, files } = JSON.parse(await readFile(file, 'utf8')) as Partial<Lock>;
+    return { plugins: plugins ?? {}, files: files ?? {} };
+  } catch {
+    return { plugins: {}, files: {} };
   }
 }

@@ -30,8 +30,6 @@ export interface PluginAddress {
   readonly range: string;
 }
 
-export const isAddress = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//.test(text);
-
 /** ERR_CONFIG_INVALID for what is no address of a plugin. */
 export function readAddress(text: string): PluginAddress {
   const [, scheme, bucket, path = ''] = /^([a-z][a-z0-9+.-]*):\/\/([a-z0-9][a-z0-9.-]*)\/(.+)$/.exec(text) ?? [];

@@ -9,73 +9,63 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path';
 import { RutterError, type Source } from '@rutter/plugin-sdk';
 import { newestIn, packedNames } from '@rutter/plugin-sdk/pack';
-import type { Configuration, Diagnostic, PluginEntry } from '../config/types.ts';
-import type { KernelServices } from '../plugins/kernel-services.ts';
-import type { PluginPackage } from '../plugins/types.ts';
-import { type Locked, LockFile } from './lock-file.ts';
+import type { Diagnostic, PluginEntry } from '../config/types.ts';
+import { isAddress, nameOf } from './address.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { Locked } from './lock-file.ts';
 import {
   digestOfBytes,
   fileKey,
   fileLimits,
   indexKey,
-  isAddress,
   type PluginAddress,
   type PluginIndex,
   readAddress,
   readIndex,
 } from './plugin-index.ts';
-import { type SourceChoice, SourceTable } from './source-table.ts';
-
-interface KnownIndex {
-  readonly source: Source;
-  readonly key: string;
-  /** Undefined where it could not be asked for. */
-  readonly etag: string | undefined;
-  /** Undefined where it could not be read. */
-  readonly index: PluginIndex | undefined;
-}
+import type { RemoteReading } from './remote-files.ts';
+import type { SourceChoice, SourceTable } from './source-table.ts';
 
 export interface RemotePlugins {
   /** Folder of the packed files, by the address that called for it. */
   readonly folders: ReadonlyMap<string, string>;
+  readonly locked: ReadonlyMap<string, Locked>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-interface Read {
-  readonly configuration: Configuration;
-  readonly shipped: readonly PluginPackage[];
+export interface RemotePluginOptions {
+  readonly table: SourceTable;
+  /** Where packed plugins are kept. */
+  readonly folder: string;
+  readonly store: BlobStore;
+  /** What an address stood for when it ran last. */
+  locked(use: string): Promise<Locked | undefined>;
+}
+
+interface Read extends Omit<SourceChoice, 'place'> {
+  readonly reading: RemoteReading;
 }
 
 const mostStored = 100;
+const mostParsed = 16;
 
 export class RemotePluginReader {
-  readonly #table: SourceTable;
-  readonly #folder: string;
-  readonly #lock: LockFile;
-  /** By bucket and key; those of the last reading. */
-  #indexes = new Map<string, KnownIndex>();
-  #found = new Map<string, Locked>();
+  readonly #options: RemotePluginOptions;
+  /** The index that was read last, by the digest of its text. */
+  readonly #parsed = new Map<string, PluginIndex>();
 
-  constructor(kernel: KernelServices) {
-    this.#table = new SourceTable(kernel);
-    this.#folder = join(kernel.dataFolder, 'plugin-store');
-    this.#lock = new LockFile(join(kernel.dataFolder, 'plugins.lock.json'));
-  }
-
-  open({ scheme, bucket }: Pick<PluginAddress, 'scheme' | 'bucket'>, choice: SourceChoice): Promise<Source> {
-    return this.#table.open(scheme, bucket, choice);
+  constructor(options: RemotePluginOptions) {
+    this.#options = options;
   }
 
   async read(read: Read): Promise<RemotePlugins> {
-    const entries = read.configuration.plugins.filter(({ use }) => isAddress(use));
     const folders = new Map<string, string>();
-    const diagnostics: Diagnostic[] = [];
-    const indexes = new Map<string, KnownIndex>();
     const found = new Map<string, Locked>();
-    for (const entry of entries) {
-      if (folders.has(entry.use)) continue;
+    const diagnostics: Diagnostic[] = [];
+    for (const entry of read.configuration.plugins) {
+      if (!isAddress(entry.use) || folders.has(entry.use)) continue;
       try {
-        const { locked, warning, folder } = await this.#bring(entry, { ...read, indexes });
+        const { locked, warning, folder } = await this.#bring(entry, read);
         folders.set(entry.use, folder);
         found.set(entry.use, locked);
         if (warning !== undefined) diagnostics.push(diagnosticAt(entry, 'warning', warning));
@@ -83,46 +73,28 @@ export class RemotePluginReader {
         diagnostics.push(diagnosticAt(entry, 'error', RutterError.from(error, 'ERR_PLUGIN_INVALID').message));
       }
     }
-    // Those that could not be read are still to be looked at: they may be back.
-    for (const [key, known] of this.#indexes) if (!indexes.has(key) && entries.length > 0) indexes.set(key, known);
-    this.#indexes = indexes;
-    this.#found = found;
-    return { folders, diagnostics };
-  }
-
-  /** Whether an index differs from what was read last. What is away has not changed. */
-  async haveChanged(): Promise<boolean> {
-    const looks = [...this.#indexes.values()].map(async ({ source, key, etag }) => {
-      const found = await source.get(key, etag === undefined ? {} : { etag });
-      return found !== 'unchanged' && found !== undefined;
-    });
-    const results = await Promise.allSettled(looks);
-    return results.some((result) => result.status === 'fulfilled' && result.value);
-  }
-
-  /** Remembers that what was read last is in force. */
-  keep(): Promise<void> {
-    return this.#found.size === 0 ? Promise.resolve() : this.#lock.write(this.#found);
-  }
-
-  close(): Promise<void> {
-    return this.#table.close();
+    return { folders, locked: found, diagnostics };
   }
 
   async #bring(
     entry: PluginEntry,
-    read: Read & { readonly indexes: Map<string, KnownIndex> },
+    { reading, ...choice }: Read,
   ): Promise<{ readonly locked: Locked; readonly folder: string; readonly warning?: string }> {
     const address = readAddress(entry.use);
-    const source = await this.#table.open(address.scheme, address.bucket, { ...read, entry });
+    const { scheme, bucket, prefix } = address;
+    const key = indexKey(prefix);
+    const name = nameOf({ scheme, bucket, key });
     try {
-      const index = await this.#index(source, address, read.indexes);
+      const source = await this.#options.table.open(scheme, bucket, { ...choice, place: entry.place });
+      const index = await this.#index(await reading.get({ source, name, key }), name);
       const locked = choose(index, address);
       return { locked, folder: await this.#fetch(source, address, locked) };
     } catch (error) {
-      // What is wrong in the index is said; what is merely away is bridged.
-      if (RutterError.is(error) && error.code === 'ERR_PLUGIN_INVALID') throw error;
-      const locked = await this.#lock.find(entry.use);
+      // What is wrong in the index, or in the configuration, is said; what is merely away is bridged.
+      const isWrong = RutterError.is(error) && ['ERR_PLUGIN_INVALID', 'ERR_CONFIG_INVALID'].includes(error.code);
+      if (isWrong) throw error;
+      reading.doubt({ name });
+      const locked = await this.#options.locked(entry.use);
       const folder = locked && (await this.#stored(locked));
       if (locked === undefined || folder === undefined) throw error;
       const { message } = RutterError.from(error);
@@ -130,29 +102,16 @@ export class RemotePluginReader {
     }
   }
 
-  async #index(
-    source: Source,
-    { scheme, bucket, prefix }: PluginAddress,
-    indexes: Map<string, KnownIndex>,
-  ): Promise<PluginIndex> {
-    const key = indexKey(prefix);
-    const name = `${scheme}://${bucket}/${key}`;
-    const fresh = indexes.get(name)?.index;
-    if (fresh !== undefined) return fresh;
-    const last = this.#indexes.get(name);
-    const known = last?.source === source && last.index !== undefined ? last : undefined;
-    // Looked at from now on, whatever comes of this: what is away or broken may be mended.
-    indexes.set(name, known ?? { source, key, etag: undefined, index: undefined });
-    const found = await source.get(key, known?.etag === undefined ? {} : { etag: known.etag });
-    if (found === undefined) throw invalid(`${name}: there is no such index; publish a plugin there first`);
-    if (found === 'unchanged') {
-      if (known?.index !== undefined) return known.index;
-      throw new RutterError('ERR_KERNEL_INTERNAL', 'A source said "unchanged" of nothing.');
-    }
-    // One that cannot be read is told of once, not at every look.
-    indexes.set(name, { source, key, etag: found.etag, index: undefined });
-    const index = readIndex(found.body, name);
-    indexes.set(name, { source, key, etag: found.etag, index });
+  async #index(digest: string | undefined, name: string): Promise<PluginIndex> {
+    const known = digest === undefined ? undefined : this.#parsed.get(digest);
+    if (known !== undefined) return known;
+    const bytes = digest === undefined ? undefined : await this.#options.store.read(digest);
+    if (digest === undefined || bytes === undefined)
+      throw invalid(`${name}: there is no such index; publish a plugin there first`);
+    const index = readIndex(bytes, name);
+    const [oldest] = this.#parsed.keys();
+    if (this.#parsed.size >= mostParsed && oldest !== undefined) this.#parsed.delete(oldest);
+    this.#parsed.set(digest, index);
     return index;
   }
 
@@ -162,7 +121,7 @@ export class RemotePluginReader {
     const digest = files[packedNames.manifest] ?? '';
     if (!/^[0-9a-f]{64}$/.test(digest)) throw invalid('plugins.lock.json names no digest');
     const signature = Object.values(files).sort().join('');
-    return join(this.#folder, `${digest}-${digestOfBytes(Buffer.from(signature)).slice(0, 16)}`);
+    return join(this.#options.folder, `${digest}-${digestOfBytes(Buffer.from(signature)).slice(0, 16)}`);
   }
 
   /** Its folder when it is whole on disk, every file compared with its digest. */
@@ -201,16 +160,16 @@ export class RemotePluginReader {
 
   /** Forgets what has been out of use longest. */
   async #prune(): Promise<void> {
-    const names = await readdir(this.#folder);
+    const names = await readdir(this.#options.folder);
     if (names.length <= mostStored) return;
     const aged = await Promise.all(
       names.map(async (name) => ({
         name,
-        usedAt: (await stat(join(this.#folder, name)).catch(() => undefined))?.mtimeMs ?? 0,
+        usedAt: (await stat(join(this.#options.folder, name)).catch(() => undefined))?.mtimeMs ?? 0,
       })),
     );
     for (const { name } of aged.toSorted((a, b) => a.usedAt - b.usedAt).slice(0, names.length - mostStored))
-      await rm(join(this.#folder, name), { recursive: true, force: true });
+      await rm(join(this.#options.folder, name), { recursive: true, force: true });
   }
 }
 

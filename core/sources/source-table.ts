@@ -1,25 +1,35 @@
 /**
  * Source plugins that run ahead of every composition, one for each bucket
- * that is asked for: what they hold is needed to know what to compose.
+ * that is asked for: what they hold is needed to know what to compose. The
+ * `secrets` plugins that their options refer to run before them.
  */
 import { hash } from 'node:crypto';
 import { RutterError, type Source } from '@rutter/plugin-sdk';
-import type { Configuration, PluginEntry } from '../config/types.ts';
+import type { Configuration, Place, PluginEntry } from '../config/types.ts';
 import { defaultDeadlines, type Running, setUp } from '../generation/running.ts';
 import { Evaluator } from '../plugins/evaluate.ts';
 import { canonical } from '../plugins/instance-key.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import { noGrants } from '../plugins/plan.ts';
+import { References } from '../plugins/references.ts';
 import type { PluginPackage } from '../plugins/types.ts';
 
 export interface SourceChoice {
-  readonly configuration: Configuration;
-  readonly shipped: readonly PluginPackage[];
+  readonly configuration: Pick<Configuration, 'plugins' | 'placeOf'>;
+  /** Plugins at hand without any source: shipped ones, and folders of this machine. */
+  packages(): Promise<readonly PluginPackage[]>;
   /** Where the address is written. */
-  readonly entry: PluginEntry;
+  readonly place: Place;
 }
 
-const mostSources = 32;
+interface Start {
+  readonly found: PluginPackage;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly place: Place;
+  readonly reason: string;
+}
+
+const mostRunning = 64;
 
 export class SourceTable {
   readonly #kernel: KernelServices;
@@ -35,26 +45,22 @@ export class SourceTable {
    * plugin claiming the scheme. ERR_CONFIG_INVALID where nobody claims it.
    */
   async open(scheme: string, bucket: string, choice: SourceChoice): Promise<Source> {
-    const found = choice.shipped.find(({ manifest }) => manifest.claims.sources?.includes(scheme));
+    const packages = await choice.packages();
+    const found = packages.find(({ manifest }) => manifest.claims.sources?.includes(scheme));
     if (found === undefined) {
-      const known = choice.shipped.flatMap(({ manifest }) => manifest.claims.sources ?? []);
+      const known = packages.flatMap(({ manifest }) => manifest.claims.sources ?? []);
       throw new RutterError(
         'ERR_CONFIG_INVALID',
         `No plugin is a source for ${scheme}://; expected one of ${known.map((one) => `${one}://`).join(', ') || 'none'}.`,
       );
     }
-    const own = choice.configuration.plugins.find(({ use }) => use === found.manifest.name);
+    const own = entryFor(found, choice);
     const values = { ...own?.config, bucket };
-    const key = hash('sha256', JSON.stringify([found.packed?.digest, canonical(values)]), 'hex');
-    const running = this.#running.get(key) ?? this.#start(found, { ...choice, own, values, key });
-    this.#running.set(key, running);
-    await this.#prune(key);
-    try {
-      return (await running).value as Source;
-    } catch (error) {
-      this.#running.delete(key);
-      throw error;
-    }
+    const running = await this.#run(
+      { found, values, place: own?.place ?? choice.place, reason: 'holds what the configuration names' },
+      choice,
+    );
+    return running.value as Source;
   }
 
   async close(): Promise<void> {
@@ -63,30 +69,41 @@ export class SourceTable {
     await Promise.all(all.map(async (running) => (await running.catch(() => undefined))?.dispose()));
   }
 
+  async #run(start: Start, choice: SourceChoice): Promise<Running> {
+    const { found, values } = start;
+    const key = hash('sha256', JSON.stringify([found.manifest.name, found.packed?.digest, canonical(values)]), 'hex');
+    const running = this.#running.get(key) ?? this.#start(start, { key, choice });
+    // The one used last stands last.
+    this.#running.delete(key);
+    this.#running.set(key, running);
+    await this.#prune();
+    try {
+      return await running;
+    } catch (error) {
+      if (this.#running.get(key) === running) this.#running.delete(key);
+      throw error;
+    }
+  }
+
   async #start(
-    found: PluginPackage,
-    {
-      configuration,
-      entry,
-      own,
-      values,
-      key,
-    }: SourceChoice & {
-      readonly own: PluginEntry | undefined;
-      readonly values: Readonly<Record<string, unknown>>;
-      readonly key: string;
-    },
+    { found, values, place, reason }: Start,
+    { key, choice }: { readonly key: string; readonly choice: SourceChoice },
   ): Promise<Running> {
     const { manifest } = found;
-    const place = own?.place ?? entry.place;
+    if (found.origin === 'untrusted')
+      throw new RutterError(
+        'ERR_CONFIG_INVALID',
+        `Plugin "${manifest.name}" is a ${manifest.kind} plugin that nobody vouches for; expected "trust: true" in its entry.`,
+      );
+    const base = `${place.path}.config`;
     const result = await setUp({
       instance: {
         name: manifest.name,
         package: found,
         for: undefined,
         onFailure: 'abort',
-        config: { values, paths: {}, base: `${place.path}.config`, derived: [] },
-        reason: 'holds plugins',
+        config: { values: await this.#resolved(values, base, choice), paths: {}, base, derived: [] },
+        reason,
         place,
         origin: 'claim',
         isTrusted: true,
@@ -96,7 +113,7 @@ export class SourceTable {
       key,
       place: 'in-process',
       services: new Map(),
-      configuration,
+      configuration: choice.configuration,
       kernel: this.#kernel,
       evaluator: this.#evaluator,
       deadlines: defaultDeadlines,
@@ -110,12 +127,46 @@ export class SourceTable {
     );
   }
 
-  /** Those of earlier configurations, oldest first. */
-  async #prune(kept: string): Promise<void> {
-    for (const [key, running] of this.#running) {
-      if (this.#running.size <= mostSources || key === kept) return;
-      this.#running.delete(key);
-      await (await running.catch(() => undefined))?.dispose();
+  /** The options with what they refer to, by the `secrets` plugins whose prefixes they hold. */
+  async #resolved(
+    values: Readonly<Record<string, unknown>>,
+    base: string,
+    choice: SourceChoice,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const packages = await choice.packages();
+    const texts = Object.values(values).filter((value) => typeof value === 'string');
+    const wanted = packages.filter(({ manifest: { kind, claims } }) => {
+      const prefixes = kind === 'secrets' ? (claims.references ?? []) : [];
+      return prefixes.some((prefix) => texts.some((text) => text.startsWith(prefix)));
+    });
+    if (wanted.length === 0) return values;
+    const resolvers: Running[] = [];
+    for (const found of wanted) {
+      const own = entryFor(found, choice);
+      resolvers.push(
+        await this.#run(
+          {
+            found,
+            values: own?.config ?? {},
+            place: own?.place ?? choice.place,
+            reason: 'resolves options of a source',
+          },
+          { ...choice, packages: async () => [] },
+        ),
+      );
     }
+    return new References(resolvers).resolve(values, base);
   }
+
+  /** Those of earlier configurations, used longest ago first. */
+  async #prune(): Promise<void> {
+    const [oldest] = this.#running;
+    if (this.#running.size <= mostRunning || oldest === undefined) return;
+    this.#running.delete(oldest[0]);
+    await (await oldest[1].catch(() => undefined))?.dispose();
+  }
+}
+
+function entryFor({ manifest, folder }: PluginPackage, { configuration }: SourceChoice): PluginEntry | undefined {
+  return configuration.plugins.find(({ use }) => use === manifest.name || use === folder);
 }

@@ -97,6 +97,25 @@ export const secret = () =>
  */
 export const location = () => z.string().min(1).meta({ location: true });
 
+/**
+ * A {@link location} of a file that the plugin reads as it is, such as a learnt router. It may be an address in a
+ * source (`s3://bucket/router.rra`): the gateway brings the file and hands over its path, pinned to its digest, and a
+ * changed file is another instance, which must set up before it takes the place of this one. See {@link readPinned}.
+ */
+export const artefact = () => z.string().min(1).meta({ location: true, artefact: true });
+
+/** A file, and the SHA-256 (lower-case hex) that it must have, where its path ends in `#sha256=…`. */
+export interface PinnedFile {
+  readonly path: string;
+  readonly sha256: string | undefined;
+}
+
+/** Reads what an {@link artefact} setting holds. */
+export function readPinned(text: string): PinnedFile {
+  const [, path = text, sha256] = /^(.*)#sha256=([0-9a-f]{64})$/s.exec(text) ?? [];
+  return { path, sha256 };
+}
+
 function isSecret(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'digest' in value && 'equals' in value;
 }

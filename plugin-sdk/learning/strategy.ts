@@ -9,21 +9,24 @@ import { z } from 'zod';
 import type { Explanation, Judgement } from '../contract/decision.ts';
 import { RutterError } from '../contract/errors.ts';
 import type { Host } from '../contract/host.ts';
-import type { Instance } from '../contract/plugin.ts';
+import { artefact, type Instance, type PinnedFile, readPinned } from '../contract/plugin.ts';
 import type { Candidate, RequestContext } from '../contract/request.ts';
 import { type Artefact, readArtefact } from './artefact.ts';
 import { rankModels } from './decide.ts';
 import { inSpace, type RawFeatures, rawFeatures } from './features.ts';
+import { type FollowedFile, followFile } from './follow-file.ts';
 import { type Judge, type JudgeOf, predictorFor } from './judge.ts';
 import type { Learner, Predictor } from './learner.ts';
 import { restorePredictor } from './train.ts';
 
 /** Options of every strategy that serves an artefact; LLMRouter's names. */
 export const learnedStrategyConfig = z.strictObject({
-  model_path: z
-    .string()
+  model_path: artefact()
     .optional()
-    .describe('The artefact that "rutter train" wrote. Without it nothing is decided here.'),
+    .describe(
+      'The artefact that "rutter train" wrote: a file, relative to the one that names it, or an address such as s3://bucket/router.rra; #sha256=… at its end pins it. Without it nothing is decided here.',
+    ),
+  artefact: artefact().optional().describe('Another name of model_path, which stands above it.'),
   hot_reload: z.boolean().default(true).describe('Whether a changed artefact is read while the gateway runs.'),
   reload_interval: z.number().min(1).max(86_400).default(5).describe('Seconds between two looks at the artefact.'),
   cost_weight: z
@@ -39,16 +42,21 @@ export const learnedStrategyConfig = z.strictObject({
 export const learnedStrategyOptions = (
   config: z.output<typeof learnedStrategyConfig>,
 ): Omit<LearnedStrategyOptions, 'learner'> => ({
-  path: config.model_path,
+  file: pinnedFile(config.model_path ?? config.artefact),
   reloadMs: config.hot_reload ? config.reload_interval * 1000 : 0,
   costWeight: config.cost_weight,
 });
 
+const pinnedFile = (said: string | undefined) => (said === undefined ? undefined : readPinned(said));
+
 export interface LearnedStrategyOptions {
   readonly learner: Pick<Learner, 'name' | 'restore'>;
-  /** Path of the artefact; without one every choice is left to the next strategy. */
-  readonly path?: string | undefined;
-  /** How often the file is looked at for a change; 0 never. */
+  /**
+   * The artefact; without one every choice is left to the next strategy. One that is pinned to its digest never
+   * changes, and set-up fails where it cannot be read; any other is waited for.
+   */
+  readonly file?: PinnedFile | undefined;
+  /** How often the file is looked at for a change, beside the events of its folder; 0 never. */
   readonly reloadMs: number;
   readonly costWeight: number;
   /** Who judges in the stead of what was learnt alone, by feedback for instance. */
@@ -79,14 +87,17 @@ function refusePickle(path: string, strategy: string): void {
 }
 
 async function load(
-  path: string,
-  learner: Pick<Learner, 'name' | 'restore'>,
+  { path, sha256 }: PinnedFile,
+  learner: LearnedStrategyOptions['learner'],
   embedder: string,
 ): Promise<Omit<Loaded, 'judge'>> {
   const { size } = await stat(path);
   if (size > mostBytes)
     throw new RutterError('ERR_CONFIG_INVALID', `${path} has ${size} bytes; expected at most ${mostBytes}.`);
   const bytes = await readFile(path);
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  if (sha256 !== undefined && digest !== sha256)
+    throw new RutterError('ERR_CONFIG_INVALID', `${path} has SHA-256 ${digest}; expected ${sha256}.`);
   const artefact = readArtefact(bytes, path);
   const { header } = artefact;
   if (header.strategy !== learner.name)
@@ -103,7 +114,7 @@ async function load(
     artefact,
     ...restorePredictor(learner, artefact),
     models: new Map(header.models.map((model, index) => [model, index])),
-    digest: createHash('sha256').update(bytes).digest('hex').slice(0, 16),
+    digest: digest.slice(0, 16),
   };
 }
 
@@ -131,41 +142,27 @@ export const learnedStrategy = async (host: Host, options: LearnedStrategyOption
 
 /** Waits for the first reading of the artefact, so that no request meets a strategy that could have known better. */
 export async function learnedRouter(host: Host, options: LearnedStrategyOptions): Promise<LearnedRouter> {
-  const { learner, path, reloadMs, costWeight } = options;
+  const { learner, file, reloadMs, costWeight } = options;
   const embedder = host.use('embedder');
-  let loaded: Loaded | undefined;
-  let trouble: string | undefined;
-  if (path === undefined)
-    host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
-  let seen = '';
   const strangers = strangersOf(host);
   const explanations = new WeakMap<RequestContext, Explanation>();
-  const look = async () => {
-    if (path === undefined) return;
-    try {
-      refusePickle(path, learner.name);
-      const { mtimeMs, size } = await stat(path);
-      const mark = `${mtimeMs}:${size}`;
-      if (mark === seen) return;
-      seen = mark;
-      const found = await load(path, learner, embedder.version);
-      const judge = await options.judge?.({ host, ...found });
-      loaded?.judge?.stop();
-      loaded = { ...found, judge };
-      trouble = undefined;
-      host.log.info(
-        { models: loaded.artefact.header.models, metrics: loaded.artefact.header.metrics },
-        'router loaded',
-      );
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      // The last good one goes on deciding.
-      if (reason !== trouble) host.log.error({ path, reason }, 'the router could not be loaded');
-      trouble = reason;
-    }
+  if (file === undefined)
+    host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
+  let loaded: Loaded | undefined;
+  const take = async (pinned: PinnedFile) => {
+    const found = await load(pinned, learner, embedder.version);
+    const judge = await options.judge?.({ host, ...found });
+    loaded?.judge?.stop();
+    loaded = { ...found, judge };
+    host.log.info({ models: found.artefact.header.models, metrics: found.artefact.header.metrics }, 'router loaded');
   };
-  await look();
-  if (path !== undefined && reloadMs > 0) host.every(reloadMs, look);
+  let following: FollowedFile | undefined;
+  const check = () => refusePickle(file?.path ?? '', learner.name);
+  if (file?.sha256 !== undefined) {
+    check();
+    await take(file);
+  } else if (file !== undefined)
+    following = await followFile(host, { path: file.path, everyMs: reloadMs, check, take: () => take(file) });
   host.features.define(
     feature(host.name),
     async (context, text) => {
@@ -180,9 +177,9 @@ export async function learnedRouter(host: Host, options: LearnedStrategyOptions)
 
   /** Why it leaves everything to others. Records are read by those who may not know the paths of the machine. */
   const silence = () => {
-    if (path === undefined) return 'no model_path is set';
+    if (file === undefined) return 'no model_path is set';
     if (loaded) return 'the words of the request could not be read in time';
-    return trouble?.replaceAll(path, basename(path)) ?? 'nothing has been loaded';
+    return following?.trouble?.replaceAll(file.path, basename(file.path)) ?? 'nothing has been loaded';
   };
 
   const strategy: Instance<'strategy'> = {
@@ -199,7 +196,10 @@ export async function learnedRouter(host: Host, options: LearnedStrategyOptions)
       return tiers;
     },
     explain: (context) => explanations.get(context) ?? { reason: silence() },
-    dispose: () => loaded?.judge?.stop(),
+    dispose() {
+      following?.close();
+      loaded?.judge?.stop();
+    },
   };
   return {
     strategy,

@@ -193,17 +193,25 @@ class Bucket {
     return this.#host.clock.sleep(200 * 2 ** attempt * (0.5 + this.#host.random()));
   }
 
-  #fetch({ key, query, method, headers = {}, body }: Asked): Promise<HostResponse> {
+  async #fetch({ key, query, method, headers = {}, body }: Asked): Promise<HostResponse> {
     const { timeout_ms: timeoutMs, max_bytes: maxBytes } = this.#options;
     const url = `${this.#address()}${encodeKey(key, '/')}${query === undefined ? '' : `?${query}`}`;
-    return this.#host.fetch(url, {
-      ...this.#auth,
-      method,
-      headers,
-      timeoutMs,
-      maxBytes,
-      ...(body === undefined ? {} : { body }),
-    });
+    try {
+      return await this.#host.fetch(url, {
+        ...this.#auth,
+        method,
+        headers,
+        timeoutMs,
+        maxBytes,
+        ...(body === undefined ? {} : { body }),
+      });
+    } catch (error) {
+      const { code, message } = RutterError.from(error);
+      const { bucket, endpoint = 'Amazon S3' } = this.#options;
+      const what = key === '' ? 'list keys' : `${method === 'GET' ? 'read' : 'write'} ${key}`;
+      const words = `${endpoint} could not be asked to ${what} in bucket "${bucket}": ${message}`;
+      throw new RutterError(code, words, { cause: error });
+    }
   }
 
   #address(): string {

@@ -1,16 +1,10 @@
 /** Plugins from a bucket, on a server of S3 that nobody here wrote: from an author's folder to a gateway that runs. */
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import type { Source } from '@rutter/plugin-sdk';
 import { generateKeys } from '@rutter/plugin-sdk/pack';
 import { assertConforms, checkSource } from '@rutter/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Authenticator } from '../../core/upstream/auth/authenticator.ts';
-import { Upstream } from '../../core/upstream/exchange.ts';
-import { sourceFetch } from '../../core/upstream/kernel-fetch.ts';
 import plugin from '../../plugins/source-s3/index.ts';
 import { ask, getJson, postReload } from '../reload/admin.ts';
 import { type Keys, type PackOptions, packedFiles, wordSource } from '../reload/signed.ts';
@@ -25,6 +19,7 @@ import {
   until,
 } from '../support/index.ts';
 import { type Rgw, rgwMissing, startRgw } from '../support/rgw.ts';
+import { Bench, command } from './bench.ts';
 
 const bucket = 'plugins';
 const ours = generateKeys();
@@ -36,12 +31,13 @@ describe.skipIf(rgwMissing !== undefined)(
     let folder: string;
     let models: object;
     let gateway: Gateway | undefined;
-    const upstream = new Upstream();
+    let bench: Bench;
 
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'rutter-s3-'));
       server = await startRgw();
       await server.createBucket(bucket);
+      bench = new Bench(server, bucket);
       models = { model_list: [openAiDeployment('house', await startVendor(openAiVendor({ reply: 'a fine day' })))] };
     }, 180_000);
     afterEach(async () => {
@@ -50,44 +46,16 @@ describe.skipIf(rgwMissing !== undefined)(
       gateway = undefined;
     });
     afterAll(async () => {
-      await upstream.close(1000);
+      await bench?.close();
       await server?.stop();
       await rm(folder, { recursive: true, force: true });
     });
 
-    const options = () => ({
-      endpoint: server.endpoint,
-      access_key_id: server.keyId,
-      secret_access_key: server.secret,
-    });
-    const authenticator = () => new Authenticator({ exchange: upstream, now: Date.now, environment: {} });
-    const fetchBy =
-      (signer: Authenticator) =>
-      (url: string, asked = {}) =>
-        sourceFetch(upstream, signer, { url, options: asked });
-    const sourceWith = (over: object = {}): Source => {
-      const clock = { now: Date.now, monotonic: () => performance.now(), sleep: async () => {} };
-      const host = { clock, random: Math.random, fetch: fetchBy(authenticator()) };
-      return plugin.setup(host as never, plugin.config.parse({ ...options(), bucket, ...over })) as Source;
-    };
-
     /** The command of an author at a terminal. */
-    async function author(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-      const node = join(root, 'node_modules', '.bin', 'node');
-      const env = {
-        PATH: process.env.PATH,
-        HOME: folder,
-        RUTTER_DATA: join(folder, 'data'),
-        AWS_ACCESS_KEY_ID: server.keyId,
-        AWS_SECRET_ACCESS_KEY: server.secret,
-        AWS_EC2_METADATA_DISABLED: 'true',
-      };
-      const program = join(root, 'plugin-sdk', 'cli', 'rutter-plugin.mjs');
-      return promisify(execFile)(node, [program, ...args], { cwd: folder, env }).then(
-        ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-        (error: { code: number; stdout: string; stderr: string }) => error,
-      );
-    }
+    const author = (...args: string[]) => {
+      const env = { AWS_ACCESS_KEY_ID: server.keyId, AWS_SECRET_ACCESS_KEY: server.secret };
+      return command('rutter-plugin', args, { cwd: folder, env });
+    };
 
     async function publish(prefix: string, what: PackOptions, ...keys: readonly Keys[]) {
       const packed = await mkdtemp(join(folder, 'packed-'));
@@ -102,7 +70,7 @@ describe.skipIf(rgwMissing !== undefined)(
     ) => ({
       ...models,
       plugins: [
-        { use: 'source-s3', config: { ...options(), timeout_ms: 1500, ...source } },
+        { use: 'source-s3', config: { ...bench.options, timeout_ms: 1500, ...source } },
         { use, as: 'word' },
       ],
       plugin_trust: { trusted: [{ key: ours.publicKey }] },
@@ -116,17 +84,18 @@ describe.skipIf(rgwMissing !== undefined)(
     it('holds to all that a source must, by signed requests', async () => {
       assertConforms(
         await checkSource(plugin, {
-          config: { ...options(), bucket },
+          config: { ...bench.options, bucket },
           prefix: 'kit/',
           checkTimeoutMs: 60_000,
-          host: { fetch: fetchBy(authenticator()) },
+          host: { fetch: bench.fetch },
         }),
       );
     }, 120_000);
 
     it('tells a wrong secret, a missing bucket and a key that leads out, each by its code and without the secret', async () => {
       const wrong = 'not-the-secret-at-all';
-      const refused = await sourceWith({ secret_access_key: wrong })
+      const refused = await bench
+        .sourceWith({ secret_access_key: wrong })
         .get('a')
         .catch((error: Error) => error);
       expect(refused).toMatchObject({
@@ -134,8 +103,8 @@ describe.skipIf(rgwMissing !== undefined)(
         message: expect.stringContaining('403 SignatureDoesNotMatch'),
       });
       expect(JSON.stringify(refused) + String(refused)).not.toContain(wrong);
-      await expect(sourceWith({ bucket: 'nowhere' }).get('a')).rejects.toThrow('404 NoSuchBucket');
-      await expect(sourceWith().put('../out', new Uint8Array())).rejects.toThrow('no way out');
+      await expect(bench.sourceWith({ bucket: 'nowhere' }).get('a')).rejects.toThrow('404 NoSuchBucket');
+      await expect(bench.sourceWith().put('../out', new Uint8Array())).rejects.toThrow('no way out');
     });
 
     it('brings a plugin from an author’s folder to a gateway that runs, and each new version within its poll interval', async () => {
@@ -198,7 +167,7 @@ describe.skipIf(rgwMissing !== undefined)(
     it('refuses what a stranger has signed, what the index lies about and what is not there, and goes on', async () => {
       expect(await publish('lies', { word: 'good' }, ours)).toMatchObject({ code: 0 });
       gateway = await startGateway({ config: configuration(`s3://${bucket}/lies/word@^1`) });
-      const source = sourceWith();
+      const source = bench.sourceWith();
       const read = async () => {
         const found = await source.get('lies/index.json');
         if (typeof found !== 'object') throw new Error('There is no index.');
@@ -303,7 +272,7 @@ describe.skipIf(rgwMissing !== undefined)(
       const names = Array.from({ length: 4 }, (_none, index) => `author-${index}`);
       const results = await Promise.all(names.map((name) => publish('crowd', { name }, ours)));
       expect(results.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, '']));
-      const found = await sourceWith().get('crowd/index.json');
+      const found = await bench.sourceWith().get('crowd/index.json');
       if (typeof found !== 'object') throw new Error('There is no index.');
       const { plugins } = JSON.parse(new TextDecoder().decode(found.body)) as { plugins: object };
       expect(Object.keys(plugins).sort()).toEqual(names);

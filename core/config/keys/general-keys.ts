@@ -46,7 +46,7 @@ export const generalBlock: KeyBlock = {
     litellm_key_header_name: honoured('text', "Another header that may carry the caller's key."),
     source_poll_interval: honoured(
       'duration',
-      'How often sources of plugins, such as buckets, are looked at for a change.',
+      'How often sources, such as buckets, are looked at for a change of what is named in them.',
       {
         default: '30s',
         min: 1000,
