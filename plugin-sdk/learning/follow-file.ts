@@ -29,10 +29,7 @@ export interface FollowedFile {
 const stillMs = 200;
 
 /** Resolves after the first look. Close it with the instance. */
-export async function followFile(
-  host: Host,
-  { path, everyMs, check, take }: FollowOptions,
-): Promise<{ close(): void }> {
+export async function followFile(host: Host, { path, everyMs, check, take }: FollowOptions): Promise<FollowedFile> {
   let seen = '';
   let trouble: string | undefined;
   const look = async () => {
