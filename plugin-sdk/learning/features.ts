@@ -4,7 +4,7 @@
  * the artefact, so that training and serving measure alike.
  */
 import { traitNames, traitsOf } from './traits.ts';
-import { countWords, rarityOf, type Sparse, weighWords } from './words.ts';
+import { countWords, rarityOf, type Sparse, type WordCounts, weighWords } from './words.ts';
 
 export interface Features {
   /** Unit length, or all zero where the embedder knew no word. */
@@ -18,7 +18,7 @@ export interface Features {
 export interface RawFeatures {
   readonly embedding: Float32Array;
   readonly traits: Float32Array;
-  readonly counts: ReadonlyMap<number, number>;
+  readonly counts: WordCounts;
 }
 
 export interface FeatureSpace {
