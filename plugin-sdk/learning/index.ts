@@ -4,16 +4,16 @@ export { type DecideOptions, type Judged, rankModels } from './decide.ts';
 export { type FeatureSpace, type Features, inSpace, learnSpace, type RawFeatures, rawFeatures } from './features.ts';
 export { type Fold, foldsOf } from './folds.ts';
 export type { Judge, JudgeOf, JudgeParts } from './judge.ts';
-export type { Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
+export type { LayeredNetwork, Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
 export { autoLearner } from './learners/auto.ts';
 export { eloLearner } from './learners/elo.ts';
-export { factorsLearner } from './learners/factors.ts';
+export { factorsAsLayers, factorsLearner } from './learners/factors.ts';
 export { kindsLearner } from './learners/kinds.ts';
 export { ladderLearner } from './learners/ladder.ts';
 export { linearLearner } from './learners/linear.ts';
 export { machinesLearner } from './learners/machines.ts';
 export { neighboursLearner } from './learners/neighbours.ts';
-export { networkLearner } from './learners/network.ts';
+export { networkAsLayers, networkLearner, storeNetwork } from './learners/network.ts';
 export {
   averageGapRecovered,
   averageImprovement,
@@ -26,7 +26,8 @@ export {
 export { posteriorJudge } from './online/posterior.ts';
 export { ratingsJudge } from './online/ratings.ts';
 export { meansByModel, type OutcomeRow, type Outcomes, OutcomeTable, pick, type Question } from './outcomes.ts';
-export { readOutcomes } from './read.ts';
+export { packFeatures, unpackFeatures } from './packed-features.ts';
+export { readJsonLines, readOutcomeRow, readOutcomes } from './read.ts';
 export {
   type LearnedStrategyOptions,
   learnedRouter,
@@ -35,3 +36,5 @@ export {
   learnedStrategyOptions,
 } from './strategy.ts';
 export { restorePredictor, type TrainOptions, trainArtefact } from './train.ts';
+export { traitNames } from './traits.ts';
+export { noWords, wordBits } from './words.ts';

@@ -1,5 +1,6 @@
 /** What a learner is: it learns from outcomes, and scores new questions. */
 import type { z } from 'zod';
+import type { Network } from '../numerics/mlp.ts';
 import type { Learnt } from './artefact.ts';
 import type { Features } from './features.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -37,6 +38,16 @@ export interface Learner<O = unknown> {
   readonly options: z.ZodType<O>;
   train(run: TrainingRun, options: O): Learnt;
   restore(learnt: Learnt, models: number): Predictor;
+  /** Whether what is kept aside is learnt from in the end: it then measures nothing. */
+  readonly learnsFromAll?: boolean;
+}
+
+/** Layers from embedding and standardised traits, each times its scale, to logits. */
+export interface LayeredNetwork {
+  readonly scale: { readonly embedding: number; readonly traits: number };
+  readonly layers: Network;
+  /** Whether what lies between two layers is cut off below 0. */
+  readonly isRectified: boolean;
 }
 
 /** Cross entropy of predictions on a set, missing outcomes left out; what early stopping watches. */

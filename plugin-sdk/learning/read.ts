@@ -22,7 +22,9 @@ interface LooseRow {
 
 const number = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
 
-function rowOf(loose: LooseRow, where: string): OutcomeRow {
+/** One row of fields as they came; ours or LLMRouter's names. Throws ERR_CONFIG_INVALID with `where`. */
+export function readOutcomeRow(fields: Readonly<Record<string, unknown>>, where: string): OutcomeRow {
+  const loose: LooseRow = fields;
   const model = loose.model ?? loose.model_name;
   const refuse = (field: string, found: unknown, expected: string) =>
     new RutterError(
@@ -50,22 +52,43 @@ function rowOf(loose: LooseRow, where: string): OutcomeRow {
   };
 }
 
+/** Lines of JSON with where they stand. Throws ERR_CONFIG_INVALID with the line that is none. */
+export function* readJsonLines(
+  text: string,
+  name: string,
+): Generator<{ readonly fields: Readonly<Record<string, unknown>>; readonly where: string }> {
+  let line = 0;
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\n', at);
+    const own = text.slice(at, end < 0 ? text.length : end);
+    at = end < 0 ? text.length : end + 1;
+    line++;
+    if (own.trim() === '') continue;
+    const where = `${name}, line ${line}`;
+    yield { fields: parsedLine(own, where), where };
+  }
+}
+
+function parsedLine(line: string, where: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    throw new RutterError('ERR_CONFIG_INVALID', `${where}: found what is not JSON; expected one outcome a line.`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new RutterError('ERR_CONFIG_INVALID', `${where}: found ${JSON.stringify(parsed)}; expected an object.`);
+  return parsed as Readonly<Record<string, unknown>>;
+}
+
 /** Our JSONL, or LLMRouter's `routing_data`. Throws ERR_CONFIG_INVALID with the line where one cannot be read. */
 export function readOutcomes(text: string, name: string): { readonly outcomes: Outcomes; readonly sha256: string } {
   const table = new OutcomeTable();
   let count = 0;
-  text.split('\n').forEach((line, index) => {
-    if (line.trim() === '') return;
-    const where = `${name}, line ${index + 1}`;
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(line);
-    } catch {
-      throw new RutterError('ERR_CONFIG_INVALID', `${where}: found what is not JSON; expected one outcome a line.`);
-    }
-    table.add(rowOf(parsed as LooseRow, where));
+  for (const { fields, where } of readJsonLines(text, name)) {
+    table.add(readOutcomeRow(fields, where));
     count++;
-  });
+  }
   if (count === 0) throw new RutterError('ERR_CONFIG_INVALID', `${name} holds no outcomes; expected one a line.`);
   return { outcomes: table.finish(), sha256: createHash('sha256').update(text).digest('hex') };
 }

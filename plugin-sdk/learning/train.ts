@@ -3,6 +3,7 @@ import { createRandom, shuffle } from '../numerics/random.ts';
 import { argmax } from '../numerics/vectors.ts';
 import { type Artefact, type Learnt, writeArtefact } from './artefact.ts';
 import { costScorer, costUnitOf, learnCost } from './cost.ts';
+import { rankModels } from './decide.ts';
 import { type FeatureSpace, inSpace, learnSpace, type RawFeatures } from './features.ts';
 import type { Learner, Predictor, TrainingRun, TrainingSet } from './learner.ts';
 import { meansByModel, type Outcomes, pick } from './outcomes.ts';
@@ -53,12 +54,34 @@ export function trainArtefact(
     setOf(outcomes, raw, space, order),
   );
   const means = meansByModel(outcomes.quality, outcomes.models.length);
-  const metrics = { questions: outcomes.questions.length, bestSingle: means[argmax(means)] as number };
+  const metrics = {
+    ...{ questions: outcomes.questions.length, bestSingle: means[argmax(means)] as number },
+    ...(learner.learnsFromAll ? {} : keptAside(run.validation, learner.restore(learnt, outcomes.models.length))),
+  };
   return writeArtefact(
     { strategy: learner.name, models: outcomes.models, metrics, dataHash: options.dataHash },
     space,
     learnt,
   );
+}
+
+/** How the choices do on the questions that were kept aside; those told when to stop, so a little too well. */
+function keptAside({ outcomes, features }: TrainingSet, predictor: Predictor): Record<string, number> {
+  const width = outcomes.models.length;
+  const usual = meansByModel(outcomes.quality, width);
+  const single = argmax(usual);
+  let [chosen, stayed] = [0, 0];
+  features.forEach((one, row) => {
+    const { model } = rankModels(predictor, one, { costWeight: 0, costUnit: 1 })[0] as { readonly model: number };
+    const at = (column: number) => {
+      const value = outcomes.quality[row * width + column] as number;
+      return Number.isNaN(value) ? (usual[column] as number) : value;
+    };
+    chosen += at(model);
+    stayed += at(single);
+  });
+  const count = features.length;
+  return { keptAside: count, keptAsideQuality: chosen / count, keptAsideBestSingle: stayed / count };
 }
 
 /** What a call costs is learnt alike whatever quality is learnt by. */

@@ -15,8 +15,11 @@ export interface WordCounts {
   readonly counts: Int32Array;
 }
 
+/** Of a text whose words are not known. */
+export const noWords: WordCounts = { places: new Int32Array(0), counts: new Int32Array(0) };
+
 const word = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu;
-const plain = /^[\x00-\x7f]*$/;
+const beyondAscii = /\P{ASCII}/u;
 /** Of a longer text, the head and the tail. */
 const headWords = 384;
 const tailWords = 128;
@@ -105,7 +108,7 @@ function anyWords(text: string): { readonly count: number; readonly hash: WordHa
 export function countWords(text: string): WordCounts {
   const seen =
     text.length > headLetters + tailLetters ? `${text.slice(0, headLetters)} ${text.slice(-tailLetters)}` : text;
-  const { count, hash } = plain.test(seen) ? plainWords(seen) : anyWords(seen);
+  const { count, hash } = beyondAscii.test(seen) ? anyWords(seen) : plainWords(seen);
   const kept = Math.min(count, mostWords);
   const hits = new Int32Array(Math.max(0, 2 * kept - 1));
   let before: number | undefined;

@@ -7,18 +7,18 @@ export default definePlugin({
   kind: 'extension',
   config: z.strictObject({}),
   setup(host) {
-    const embedder = host.use('embedder');
+    const services = { embedder: host.use('embedder'), store: host.use('store') };
     return {
       commands: [
         {
           name: 'train',
           summary: 'Learn a router from outcomes.',
-          run: (args, output) => train(embedder, args, output),
+          run: (args, output) => train(services, args, output),
         },
         {
           name: 'eval',
           summary: 'Measure a learnt router on outcomes.',
-          run: (args, output) => evaluate(embedder, args, output),
+          run: (args, output) => evaluate(services, args, output),
         },
       ],
     };

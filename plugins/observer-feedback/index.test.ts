@@ -1,8 +1,8 @@
 import type { Feedback, FeedbackMark, HandlerRoute, RequestContext, State, Store } from '@rutter/plugin-sdk';
+import { packFeatures, unpackFeatures } from '@rutter/plugin-sdk/learning';
 import { fakeHost, outcome, principal, requestContext } from '@rutter/plugin-sdk/testing';
 import { expect, it } from 'vitest';
 import { localState, memoryStore } from './database.fixture.ts';
-import { packFeatures, unpackFeatures } from './features.ts';
 import plugin from './index.ts';
 import { subjectOf } from './marks.ts';
 

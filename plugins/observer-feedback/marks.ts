@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FeedbackMark, type RatedAnswer, RutterError, type SqlValue, type Store } from '@rutter/plugin-sdk';
-import { unpackFeatures } from './features.ts';
+import { unpackFeatures } from '@rutter/plugin-sdk/learning';
 import type { RequestRow } from './requests.ts';
 
 export type MarkRow = Readonly<Record<string, SqlValue>>;

@@ -4,8 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Embedder, Host, Outcome, RequestContext, SqlValue, Store } from '@rutter/plugin-sdk';
-import { rawFeatures } from '@rutter/plugin-sdk/learning';
-import { packFeatures } from './features.ts';
+import { packFeatures, rawFeatures } from '@rutter/plugin-sdk/learning';
 
 /** A row of `feedback_request`. */
 export type RequestRow = Readonly<Record<(typeof requestColumns)[number], SqlValue>>;

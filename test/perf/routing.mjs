@@ -43,7 +43,7 @@ if (!existsSync(folder)) {
 
 const { default: embedderPlugin } = await import(join(root, 'plugins/embedder-static/index.ts'));
 const { readData } = await import(join(root, 'plugins/extension-router-lab/data.ts'));
-const { figures, prepared } = await import(join(root, 'plugins/extension-router-lab/evaluate.ts'));
+const { figures, prepared } = await import(join(root, 'plugins/extension-router-lab/measure.ts'));
 const { learners } = await import(join(root, 'plugins/extension-router-lab/learners.ts'));
 const embedder = await embedderPlugin.setup(fakeHost(), embedderPlugin.config.parse({}));
 

@@ -94,7 +94,6 @@ const { 'anthropic-messages': replies = [], gemini: geminiReplies = [] } = testi
 const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Readonly<Record<string, unknown>>>> = {
   ...Object.fromEntries(
     [
-      'extension-router-lab',
       'llmrouter-elo',
       'llmrouter-hybrid',
       'llmrouter-knn',
@@ -111,6 +110,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   }),
   'embedder-onnx': (folder) => ({ config: { path: sentenceModel(folder) } }),
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
+  'extension-router-lab': () => ({ host: { services: { embedder: lengths, store: emptyStore } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'observer-feedback': () => ({ host: { services: { embedder: lengths, store: emptyStore, state: silentState } } }),
   'observer-decisions': () => ({ host: { services: { routing: noRouting, state: silentState } } }),

@@ -108,6 +108,7 @@ function unpacked({ facts, blocks }: Learnt, models: number): Scorer[][] {
 export const autoLearner: Learner<z.output<typeof options>> = {
   name: 'rutter-auto',
   options,
+  learnsFromAll: true,
   train(run, { folds }): Learnt {
     const set = joined(run);
     const models = set.outcomes.models.length;

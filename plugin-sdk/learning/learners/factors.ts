@@ -7,9 +7,10 @@ import { z } from 'zod';
 import { descend } from '../../numerics/adam.ts';
 import { createRandom, normal } from '../../numerics/random.ts';
 import { sigmoid } from '../../numerics/vectors.ts';
+import type { Learnt } from '../artefact.ts';
 import { denseRow, denseRows } from '../features.ts';
 import { labelledSet, upstreamOption } from '../labels.ts';
-import { crossEntropy, EarlyStop, type Learner, type Scorer } from '../learner.ts';
+import { crossEntropy, EarlyStop, type LayeredNetwork, type Learner, type Scorer } from '../learner.ts';
 import { calibrate, calibrated } from './calibration.ts';
 
 const scale = { embedding: 4, traits: 0.5 };
@@ -149,3 +150,19 @@ export const factorsLearner: Learner<z.output<typeof options>> = {
     return { quality: calibrated(score, { slope, offset }) };
   },
 };
+
+/** The product of both matrices as two layers without anything between; calibration is part of the second. */
+export function factorsAsLayers({ facts, blocks }: Pick<Learnt, 'facts' | 'blocks'>): LayeredNetwork {
+  const { width, dim, models, slope, offset } = facts as unknown as FactorShape & { slope: number; offset: number };
+  const all = blocks['factors.parameters'] as Float32Array;
+  const [vectors, biases] = [dim * width, dim * width + models * dim];
+  const layers = [
+    { inputs: width, outputs: dim, weights: all.subarray(0, vectors), bias: new Float32Array(dim) },
+    {
+      ...{ inputs: dim, outputs: models },
+      weights: all.subarray(vectors, biases).map((value) => value * slope),
+      bias: all.subarray(biases, biases + models).map((value) => value * slope + offset),
+    },
+  ];
+  return { scale, layers, isRectified: false };
+}

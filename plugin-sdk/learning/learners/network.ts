@@ -2,9 +2,18 @@
 import { z } from 'zod';
 import { forward, type Layer, type Network, trainMlp } from '../../numerics/mlp.ts';
 import { sigmoid } from '../../numerics/vectors.ts';
+import type { Learnt } from '../artefact.ts';
 import { denseRow, denseRows } from '../features.ts';
 import { namedKinds } from '../kinds.ts';
-import { crossEntropy, EarlyStop, type Learner, type Scorer, type TrainingSet } from '../learner.ts';
+import {
+  crossEntropy,
+  EarlyStop,
+  type LayeredNetwork,
+  type Learner,
+  type Scorer,
+  type TrainingSet,
+} from '../learner.ts';
+import { traitNames } from '../traits.ts';
 
 const scale = { embedding: 8, traits: 1 };
 
@@ -89,18 +98,43 @@ export const networkLearner: Learner<z.output<typeof options>> = {
       blocks,
     };
   },
-  restore({ facts, blocks }) {
-    const sizes = facts.sizes as readonly number[];
-    const quality = scorer(
-      sizes.slice(1).map(
-        (outputs, index): Layer => ({
-          inputs: sizes[index] as number,
-          outputs,
-          weights: blocks[`network.${index}.weights`] as Float32Array,
-          bias: blocks[`network.${index}.bias`] as Float32Array,
-        }),
-      ),
-    );
-    return { quality };
+  restore(learnt) {
+    return { quality: scorer(storedNetwork(learnt)) };
   },
 };
+
+/** Layers as the artefact holds them. */
+function storedNetwork({ facts, blocks }: Pick<Learnt, 'facts' | 'blocks'>): Network {
+  const sizes = facts.sizes as readonly number[];
+  return sizes.slice(1).map(
+    (outputs, index): Layer => ({
+      inputs: sizes[index] as number,
+      outputs,
+      weights: blocks[`network.${index}.weights`] as Float32Array,
+      bias: blocks[`network.${index}.bias`] as Float32Array,
+    }),
+  );
+}
+
+/** The network as it reads embedding and standardised traits; hidden layers are rectified, outputs are logits. */
+export const networkAsLayers = (learnt: Pick<Learnt, 'facts' | 'blocks'>): LayeredNetwork => ({
+  scale,
+  layers: storedNetwork(learnt),
+  isRectified: true,
+});
+
+/** What such a network is stored as, from layers whose inputs are embedding and standardised traits as they are. */
+export function storeNetwork(layers: Network): Learnt {
+  const [first, ...rest] = layers as [Layer, ...Network];
+  const traitsFrom = first.inputs - traitNames.length;
+  const weights = first.weights.map(
+    (value, at) => value / (at % first.inputs < traitsFrom ? scale.embedding : scale.traits),
+  );
+  const blocks = Object.fromEntries(
+    [{ ...first, weights }, ...rest].flatMap((layer, index) => [
+      [`network.${index}.weights`, layer.weights],
+      [`network.${index}.bias`, layer.bias],
+    ]),
+  );
+  return { facts: { sizes: [first.inputs, ...layers.map(({ outputs }) => outputs)] }, blocks };
+}

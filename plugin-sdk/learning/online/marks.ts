@@ -2,6 +2,7 @@
 import type { FeedbackMark, RatedAnswer } from '../../contract/feedback.ts';
 import type { Artefact } from '../artefact.ts';
 import { type Features, inSpace } from '../features.ts';
+import { noWords } from '../words.ts';
 
 /** Place of the model that gave an answer; undefined for one the artefact does not know. */
 export function modelOf(
@@ -17,5 +18,5 @@ export function featuresOf({ space }: Pick<Artefact, 'space'>, { features }: Fee
   if (features === undefined || features.embedder !== space.embedder) return undefined;
   const { embedding, traits } = features;
   if (embedding.length !== space.dimensions || traits.length !== space.traitMean.length) return undefined;
-  return inSpace(space, { embedding, traits, counts: new Map() });
+  return inSpace(space, { embedding, traits, counts: noWords });
 }

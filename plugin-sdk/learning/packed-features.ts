@@ -2,7 +2,7 @@
  * What a router sees of a question, as a text of some 200 bytes: the embedding
  * in steps of 1/127 of its largest number, and the traits as they are.
  */
-import type { FeedbackMark } from '@rutter/plugin-sdk';
+import type { FeedbackMark } from '../contract/feedback.ts';
 
 type Seen = Pick<NonNullable<FeedbackMark['features']>, 'embedding' | 'traits'>;
 
