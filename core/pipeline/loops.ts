@@ -4,7 +4,6 @@
  */
 import {
   type CallResult,
-  type Candidate,
   type ChatEvent,
   type ChatRequest,
   type Invoke,
@@ -16,6 +15,7 @@ import { eligible, filterAhead } from '../attempts/eligible.ts';
 import { callWithFallbacks } from '../attempts/fallbacks.ts';
 import { callGroup, type GroupOptions } from '../attempts/group.ts';
 import type { PluginInstance } from '../plugins/types.ts';
+import { Decided } from './decided.ts';
 import { innerCall } from './inner-call.ts';
 import { begun, eventsUntilAborted, openLoop, spend, untilAborted } from './loop-budget.ts';
 import type { ModelCall } from './model-call.ts';
@@ -90,7 +90,8 @@ async function orchestrated(
     if (asking !== group) return callGroup(inner, asking, options);
     call.group = group.name;
     if (call.path.filtersAhead.length > 0) await filterAhead(call, group);
-    const candidates: readonly Candidate[] = eligible(call, group, { isDeployment });
+    const candidates = eligible(call, group, { isDeployment });
+    const startedAt = performance.now();
     try {
       const answer = await untilAborted(
         call,
@@ -100,6 +101,7 @@ async function orchestrated(
       const result = await taken(call, instance, Promise.resolve(answer));
       call.servedBy = servedBy(group, result, answer) ?? call.servedBy;
       call.route = `${instance.name} in ${call.loop?.calls ?? 0} calls${because(call)}`;
+      call.decisions.push(decidedBy(call, instance, candidates, startedAt));
       return result;
     } catch (error) {
       // The plugin's own failure costs its rounds, not the request: the group is asked as if it had no say.
@@ -108,6 +110,22 @@ async function orchestrated(
       call.explanation = '';
       return plainly(call, group, options, `${instance.name} failed`);
     }
+  });
+}
+
+/** What the record tells of a request that a loop answered; each of its calls has a record of its own. */
+function decidedBy(
+  call: ModelCall,
+  instance: PluginInstance<'strategy'>,
+  candidates: readonly Target[],
+  startedAt: number,
+): Decided {
+  const { facts, servedBy, route: reason, path } = call;
+  const served = candidates.filter((candidate) => candidate === servedBy);
+  const ranking = [...served, ...candidates.filter((candidate) => candidate !== servedBy)];
+  return new Decided({
+    ...{ group: call.group, facts, selection: { ranking, reason, by: [instance] }, strategies: [instance] },
+    ...{ startedAt, preparedAt: startedAt, exposure: undefined, onFault: path.services.onFault },
   });
 }
 

@@ -1,8 +1,10 @@
 /** Learnt routing: outcomes, features, learners, artefacts, measures, and the strategy that serves them. */
 export { type Artefact, type ArtefactHeader, type Learnt, readArtefact, writeArtefact } from './artefact.ts';
+export { type Cascade, cascadeName, readCascade, writeCascade } from './cascade.ts';
 export { type DecideOptions, type Judged, rankModels } from './decide.ts';
 export { type FeatureSpace, type Features, inSpace, learnSpace, type RawFeatures, rawFeatures } from './features.ts';
 export { type Fold, foldsOf } from './folds.ts';
+export { type FollowedFile, followFile } from './follow-file.ts';
 export type { Judge, JudgeOf, JudgeParts } from './judge.ts';
 export type { LayeredNetwork, Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
 export { autoLearner } from './learners/auto.ts';
@@ -14,6 +16,15 @@ export { linearLearner } from './learners/linear.ts';
 export { machinesLearner } from './learners/machines.ts';
 export { neighboursLearner } from './learners/neighbours.ts';
 export { networkAsLayers, networkLearner, storeNetwork } from './learners/network.ts';
+export {
+  type Actions,
+  binOf,
+  type CascadeCosts,
+  type Family,
+  families,
+  learnMetaVerifier,
+  type VerifiedRow,
+} from './meta-verifier.ts';
 export {
   averageGapRecovered,
   averageImprovement,

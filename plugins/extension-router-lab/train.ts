@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type Embedder, RutterError, type Store } from '@rutter/plugin-sdk';
-import { readArtefact } from '@rutter/plugin-sdk/learning';
+import { cascadeName, readArtefact } from '@rutter/plugin-sdk/learning';
+import { trainCascade } from './cascade.ts';
 import { readData } from './data.ts';
 import { exportChats, exportedNames } from './export.ts';
 import { learnerOf, learners } from './learners.ts';
@@ -16,6 +17,7 @@ rutter train all --data OUTCOMES --out FOLDER
 rutter train llmrouter-mlp --from-onnx NETWORK --models A,B --out ARTEFACT
 
   STRATEGY             ${[...learners.keys()].join(', ')}
+  ${cascadeName}    a table for a cascade, from rows of {"p_ver", "small", "large"}
   ${exportedNames.join(', ')}
                        export chats to fine-tune a model with elsewhere
   all                  every one of these into FOLDER/STRATEGY.rra, compared on questions none of them saw
@@ -117,6 +119,11 @@ export async function train(
   if (given['from-onnx'] !== undefined) return imported(embedder, given, output);
   const exported = await exportChats(strategy, { data: source as string, out }, output);
   if (exported !== undefined) return exported;
+  if (strategy === cascadeName)
+    return trainCascade(
+      { data: source as string, out, seed: Number(given.seed), settings: settingsOf(given.set) },
+      output,
+    );
   checkStrategy(given);
   const options = optionsOf(given, embedder.version);
   const data = await readData(embedder, source as string, { side: 'train', candidates, store });

@@ -2,7 +2,9 @@
  * Every learnt strategy, and what it has to do with the questions of
  * learned-table.test.ts: add a row for a new one.
  */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeCascade } from '@rutter/plugin-sdk/learning';
 import type { Gateway } from '../support/index.ts';
 import { wordsOf } from './rounds-support.ts';
 import type { Seat } from './router-support.ts';
@@ -91,6 +93,14 @@ const thoughtless = (option: string, told: { readonly stranger: string; readonly
   ...(told.poet === undefined ? [] : [{ name: 'dull', config: async () => ({ [option]: 'poet' }), reason: told.poet }]),
 ];
 
+const replaced = (artefact: Buffer, from: string, to: string) =>
+  Buffer.from(artefact.toString('latin1').replace(from, to), 'latin1');
+
+const tableless = (name: string, content: (artefact: Buffer) => Buffer, reason: string): Fault => ({
+  ...{ name, reason },
+  config: async ({ artefact, write }) => ({ model_path: await write(`${name}.rra`, content(artefact)) }),
+});
+
 export const rows: readonly LearnedRow[] = [
   { strategy: 'rutter-auto', artefact: 'trained', expects: byKind },
   { strategy: 'llmrouter-knn', artefact: 'trained', expects: byKind },
@@ -140,6 +150,35 @@ export const rows: readonly LearnedRow[] = [
       stranger: 'its policy failed (ERR_REQUEST_UNKNOWN_MODEL)',
       poet: 'ended by turns against the rules',
     }),
+  },
+  {
+    strategy: 'llmrouter-automix',
+    artefact: async (folder) => {
+      const path = join(folder, 'automix.rra');
+      // Asks wherever the small model is not sure of itself.
+      const table = { models: ['poet', 'counter'], actions: [true, true, false], family: 'threshold' };
+      await writeFile(path, writeCascade(table, { metrics: {}, dataHash: '' }));
+      return path;
+    },
+    config: { checks: 2 },
+    // The poet is the smaller: it answers first, and knows that it cannot count.
+    plays: ({ poet }) =>
+      poet.plays({
+        reply: (request) => {
+          const words = wordsOf(request);
+          if (!words.endsWith('Check:')) return 'poet';
+          return bestFor(words) === 'poet' ? 'Verdict: Correct' : 'Verdict: Incorrect';
+        },
+      }),
+    expects: byKind,
+    agreement: 1,
+    why: ', table of threshold)',
+    faults: [
+      tableless('missing', (artefact) => artefact.subarray(0, 0), 'is no router artefact'),
+      tableless('corrupted', (artefact) => artefact.subarray(0, artefact.length - 1), 'bytes of numbers'),
+      tableless('versioned', (artefact) => replaced(artefact, '"format":1', '"format":9'), 'found format 9'),
+      tableless('foreign', (artefact) => replaced(artefact, '"poet"', '"bard"'), 'the table is of other models'),
+    ],
   },
   {
     strategy: 'llmrouter-llm-multiround',

@@ -122,6 +122,29 @@ describe('llmjudge', () => {
     expect(row.cost_nano_usd).toBe(inner.reduce((sum, { cost_nano_usd }) => sum + (cost_nano_usd ?? 0), 0));
   });
 
+  it('has records of the request and of each call in it, which say why', async () => {
+    thinker.plays({ reply: says('weak-1', 1) });
+    const answer = await question(cast, 'judged', 'easy one');
+    await ledgerRow(gateway, answer.id);
+    const asked = await fetch(`${gateway.url}/router/decisions?limit=20`, {
+      headers: { authorization: 'Bearer sk-all' },
+    });
+    const { decisions: records } = (await asked.json()) as { decisions: Record<string, unknown>[] };
+    const own = records.find(({ request_id: id }) => id === answer.id) as { decisions: Record<string, unknown>[] };
+    expect(own.decisions).toEqual([
+      expect.objectContaining({
+        strategy_name: 'judged',
+        selected_deployment: 'judged-weak',
+        selection_reason: 'judged in 2 calls: judge thinker named weak-1 at 1.00',
+      }),
+    ]);
+    const inner = records.filter(({ parent_id: id }) => id === answer.id);
+    expect(inner.map(({ outcome }) => (outcome as { served_by: string }).served_by).sort()).toEqual([
+      'judged-weak',
+      'thinker',
+    ]);
+  });
+
   it('has a row of the ledger for the judge, of a group of its own, under the request’s id', async () => {
     thinker.plays({ reply: says('weak-1', 1) });
     const answer = await question(cast, 'judged', 'easy one', { stream: true });
