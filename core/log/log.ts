@@ -4,6 +4,7 @@
  */
 import type { Log } from '@rutter/plugin-sdk';
 import pino, { type Logger } from 'pino';
+import { writeQuickLines } from './quick-lines.ts';
 import { Redactor } from './redact.ts';
 import { wholeLines } from './whole-lines.ts';
 
@@ -33,6 +34,7 @@ export class KernelLog {
       { level: options.level, base: null, timestamp: pino.stdTimeFunctions.epochTime, serializers: { err: safeError } },
       { write: (line: string) => this.#write(line) },
     );
+    writeQuickLines(this.root);
   }
 
   /** The log of one part or plugin instance. */
