@@ -48,7 +48,7 @@ export interface Plot {
 }
 
 const [width, height] = [760, 400];
-const edge = { left: 64, right: 16, top: 12, bottom: 46 };
+const edge = { left: 64, right: 40, top: 12, bottom: 46 };
 const inner = { width: width - edge.left - edge.right, height: height - edge.top - edge.bottom };
 
 /** Some five round numbers between two. */
@@ -79,6 +79,37 @@ function boundsOf(values: readonly number[], given: Plot['bounds'], isLog: boole
 }
 
 const n = (value: number) => value.toFixed(1);
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+const letterWidth = 6.3;
+const nameHeight = 12;
+
+/** A name beside its point where no other stands yet; nowhere, when all round it is taken: the point still tells it. */
+function nameAt(x: number, y: number, name: string, taken: Box[]): string {
+  const length = name.length * letterWidth;
+  for (const rise of [-5, 13, 4, -17, 25])
+    for (const isLeft of [false, true]) {
+      const left = isLeft ? x - 7 - length : x + 7;
+      const box = { left, right: left + length, top: y + rise - nameHeight + 2, bottom: y + rise + 2 };
+      if (left < edge.left || box.right > width || box.top < 0 || box.bottom > edge.top + inner.height) continue;
+      if (
+        taken.some(
+          (other) =>
+            box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top,
+        )
+      )
+        continue;
+      taken.push(box);
+      return `<text class="name" x="${n(isLeft ? x - 7 : x + 7)}" y="${n(y + rise)}" text-anchor="${isLeft ? 'end' : 'start'}">${escaped(name)}</text>`;
+    }
+  return '';
+}
 
 /** Lines and points on two axes, with a legend below. */
 export function plotOf(plot: Plot): string {
@@ -111,6 +142,7 @@ export function plotOf(plot: Plot): string {
   const diagonal = plot.hasDiagonal
     ? `<line class="diagonal" x1="${n(px(x0))}" y1="${n(py(x0))}" x2="${n(px(x1))}" y2="${n(py(x1))}"/>`
     : '';
+  const taken: Box[] = [];
   const drawn = plot.series.map(({ colour, isLine, marks: own, name }) => {
     const path = isLine
       ? `<path d="${own.map(({ x, y }, at) => `${at === 0 ? 'M' : 'L'}${n(px(x))} ${n(py(y))}`).join('')}" fill="none" stroke="${colour}" stroke-width="2"/>`
@@ -119,8 +151,7 @@ export function plotOf(plot: Plot): string {
       const said = label === undefined ? name : `${name}: ${label}`;
       const point = `<circle cx="${n(px(x))}" cy="${n(py(y))}" r="${n(size)}" fill="${colour}"><title>${escaped(`${said} (${plot.formatX(x)}, ${plot.formatY(y)})`)}</title></circle>`;
       if (isLine || label === undefined) return point;
-      const isRight = px(x) > width - 180;
-      return `${point}<text class="name" x="${n(px(x) + (isRight ? -7 : 7))}" y="${n(py(y) - 5)}" text-anchor="${isRight ? 'end' : 'start'}">${escaped(label)}</text>`;
+      return point + nameAt(px(x), py(y), label, taken);
     });
     return path + points.join('');
   });

@@ -23,11 +23,11 @@ const perThousand = (value: number) => `$${Number((1_000 * value).toPrecision(3)
 
 const style = `
 :root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, 'DejaVu Sans', sans-serif; color: #1c2733; background: #fff; max-width: 1000px; margin: 2rem auto; padding: 0 1.25rem; }
+body { font: 15px/1.5 system-ui, 'DejaVu Sans', sans-serif; color: #1c2733; background: #fff; max-width: 1120px; margin: 2rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2.4rem 0 .3rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p { margin: .3rem 0 .8rem; } .about { color: #51606f; } figure { margin: 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-table.sum { width: 100%; } th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid #e3e8ee; } th:first-child, td:first-child { text-align: left; }
+table.sum { width: 100%; font-size: .84rem; } table.sum td { white-space: nowrap; } th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid #e3e8ee; } th:first-child, td:first-child { text-align: left; }
 thead th { color: #51606f; font-weight: 600; } th[scope=row] { font-weight: 500; white-space: nowrap; }
 table.grid td { text-align: center; border: 1px solid #fff; min-width: 2.6rem; } table.grid thead td { text-align: left; color: #51606f; }
 table.grid thead th { vertical-align: bottom; padding: .2rem; border: 0; } table.grid thead div { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 14rem; text-align: left; font-weight: 500; }
