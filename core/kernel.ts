@@ -26,6 +26,7 @@ import { createRoot } from './generation/tokens.ts';
 import { checkRoutes } from './http/check-routes.ts';
 import { Gateway } from './http/gateway.ts';
 import { RouteTable } from './http/routes.ts';
+import { ExperimentStates } from './live/experiment-states.ts';
 import { LiveRegistry } from './live/registry.ts';
 import type { KernelLog } from './log/log.ts';
 import { FeatureDefinitions } from './pipeline/features.ts';
@@ -89,6 +90,7 @@ export class Kernel {
   readonly #health = new HealthWatch();
   readonly #sandbox = new Sandbox();
   readonly #services: PathServices;
+  readonly #experiments = new ExperimentStates();
   readonly #faults = new Map<string, number>();
   readonly #told = new WeakSet<ReloadReport>();
   readonly #ended = new AbortController();
@@ -106,6 +108,7 @@ export class Kernel {
       upstream: this.#upstream,
       authenticator: new Authenticator({ exchange: this.#upstream, now: Date.now, environment: options.environment }),
       features: this.#features,
+      experiments: this.#experiments,
       environment: options.environment,
       now: Date.now,
       random: Math.random,
@@ -126,7 +129,7 @@ export class Kernel {
       spawnEnabled: true,
       invoke,
       provides: kernelServices,
-      use: (name) => kernelProvides[name],
+      use: kernelProvides({ experiments: this.#experiments }),
       keep: new KeepStore(),
       features: this.#features,
       sandbox: this.#sandbox,

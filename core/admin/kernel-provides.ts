@@ -1,6 +1,10 @@
 /** Services that the kernel provides itself, by name. */
 import { modelList } from '../pipeline/model-list.ts';
-import { routing } from './dry-run.ts';
+import { type RoutingParts, routingService } from './dry-run.ts';
 
-export const kernelProvides: Readonly<Record<string, unknown>> = { models: modelList, routing };
-export const kernelServices: readonly string[] = Object.keys(kernelProvides);
+export const kernelServices: readonly string[] = ['models', 'routing'];
+
+export function kernelProvides(parts: RoutingParts): (name: string) => unknown {
+  const provided: Readonly<Record<string, unknown>> = { models: modelList, routing: routingService(parts) };
+  return (name) => provided[name];
+}

@@ -7,6 +7,7 @@
  */
 import { type Charging, type Reservation, type ReserveResult, RutterError, type Usage } from '@rutter/plugin-sdk';
 import { answerOf } from '../deadline.ts';
+import { selectorOf } from '../pipeline/experiments.ts';
 import { HeldReservation } from '../pipeline/held-reservation.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
@@ -74,7 +75,7 @@ function partsOf(call: ModelCall, target: Target): readonly Part[] {
     if (reservations && reservations.length > 0) parts.push({ owner, isGuard, reservations });
   };
   for (const owner of path.chargers) ask(owner, true);
-  for (const owner of path.selector({ name: call.group }).chargers) ask(owner, false);
+  for (const owner of selectorOf(call, call.group).chargers) ask(owner, false);
   return parts;
 }
 

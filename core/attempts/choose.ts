@@ -4,10 +4,12 @@
  */
 import { type Decision, RutterError } from '@rutter/plugin-sdk';
 import { Decided, type DecidedInit, mostDecisions } from '../pipeline/decided.ts';
+import { exposureOf, selectorOf } from '../pipeline/experiments.ts';
 import type { Selector } from '../pipeline/hooks.ts';
 import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Group, Target } from '../pipeline/models.ts';
 import { fallsBack } from '../pipeline/routing.ts';
+import { askShadows } from '../pipeline/shadow-decisions.ts';
 import { allRefused, Charge, charge, type Refusal } from './charges.ts';
 import { type EligibleOptions, eligible, orderOf } from './eligible.ts';
 
@@ -107,7 +109,7 @@ function choose(call: ModelCall, group: Group, { targets, tried, among }: Choosi
     );
   const fresh = tried ? allowed.filter((target) => !tried.has(target)) : allowed;
   const open = fresh.length > 0 ? fresh : allowed;
-  const selector = call.path.selector(group);
+  const selector = selectorOf(call, group.name);
   if (among) return ofTie(call, group, { selector, open, among, startedAt });
   return given(call, group, decide(call, { selector, open, startedAt }));
 }
@@ -134,17 +136,19 @@ function ofTie(
   const tie = ties.map((one) => one.filter((target) => open.includes(target))).find((one) => one.length > 0) ?? open;
   if (tie.length > 1) return given(call, group, decide(call, { ...asking, open: tie, from }));
   const selection = { ranking: tie, reason: 'chosen by the strategy itself', by: [] };
-  return first(call, group, { selection, strategies: [], startedAt, preparedAt: startedAt });
+  return first(call, group, { open, selection, strategies: [], startedAt, preparedAt: startedAt });
 }
 
-type Deciding = Pick<DecidedInit, 'selection' | 'strategies' | 'startedAt' | 'preparedAt'>;
+interface Deciding extends Pick<DecidedInit, 'selection' | 'strategies' | 'startedAt' | 'preparedAt'> {
+  readonly open: readonly Target[];
+}
 
 /** Asks the strategies; a promise only where one prepares features, or answers from the sandbox. */
 function decide(call: ModelCall, asking: Asking): Deciding | Promise<Deciding> {
   const { selector, open, from = 0, startedAt } = asking;
   if (open.length > 1 && (selector.isAhead || selector.preparers.length > 0)) return decideLater(call, asking);
   const selection = selector.select(call.facts, open, from);
-  return { selection, strategies: asked(selector, from), startedAt, preparedAt: startedAt };
+  return { open, selection, strategies: asked(selector, from), startedAt, preparedAt: startedAt };
 }
 
 const asked = ({ strategies }: Selector, from: number) => (from === 0 ? strategies : strategies.slice(from));
@@ -155,17 +159,19 @@ async function decideLater(call: ModelCall, { selector, open, from = 0, startedA
   const answer = selector.isAhead
     ? selector.selectAhead(call.facts, open, from)
     : selector.select(call.facts, open, from);
-  return { selection: await answer, strategies: asked(selector, from), startedAt, preparedAt };
+  return { open, selection: await answer, strategies: asked(selector, from), startedAt, preparedAt };
 }
 
-function first(call: ModelCall, group: Group, deciding: Deciding): Target {
+function first(call: ModelCall, group: Group, { open, ...deciding }: Deciding): Target {
   const { facts, path, decisions } = call;
   call.route = deciding.selection.reason;
   const decided = new Decided({
     ...deciding,
-    ...{ group: group.name, facts, exposure: undefined, onFault: path.services.onFault },
+    ...{ group: group.name, facts, exposure: exposureOf(call, group.name), onFault: path.services.onFault },
   });
   call.decided = decided;
+  if (decisions.length === 0 && path.experiments.length > 0 && open.length > 1 && !call.isDryRun)
+    askShadows(call, group.name, open, decided);
   if (decisions.length < mostDecisions) decisions.push(decided);
   return deciding.selection.ranking[0] as Target;
 }

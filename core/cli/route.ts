@@ -1,7 +1,7 @@
 /** `rutter route`: tells which deployment a question would go to, and why; nothing is called. */
 import { parseArgs } from 'node:util';
 import { type Decision, type Principal, RutterError } from '@rutter/plugin-sdk';
-import { routing } from '../admin/dry-run.ts';
+import { decide as dryRun } from '../admin/dry-run.ts';
 import { Kernel } from '../kernel.ts';
 import { KernelLog } from '../log/log.ts';
 import { Facts } from '../pipeline/facts.ts';
@@ -73,7 +73,7 @@ async function decide(config: string | undefined, body: Readonly<Record<string, 
       );
     const facts = new Facts({ method: 'POST', path: '/router/route', headers: {}, on: current.path.path });
     facts.principal = operator;
-    return await routing.decide(facts, body);
+    return await dryRun(facts, body);
   } finally {
     await kernel.stop();
   }

@@ -78,6 +78,8 @@ export function failureHeaders(call: ModelCall): string[] {
 
 function withOwn(call: ModelCall, headers: string[] = []): string[] {
   headers.push('x-request-id', call.facts.id);
+  const { exposure } = call;
+  if (exposure) headers.push('x-rutter-experiment', `${exposure.experiment}=${exposure.variant}`);
   if (call.structuredOutput) headers.push('x-rutter-structured-output', call.structuredOutput);
   if (call.dropped.length > 0) headers.push('x-rutter-translation', `dropped ${[...new Set(call.dropped)].join(', ')}`);
   return headers;

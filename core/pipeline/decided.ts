@@ -110,7 +110,8 @@ export class Decided {
 
 const microseconds = (from: number, to: number) => Math.max(0, Math.round((to - from) * 1000));
 
-const armInWords = ({ experiment, variant }: Exposure) => `; experiment ${experiment}: ${variant}`;
+const armInWords = ({ experiment, variant, withheld }: Exposure) =>
+  `; experiment ${experiment}: ${variant}${withheld ? ` in place of ${withheld.variant}, which is off` : ''}`;
 
 const numbersOf = ({ score, quality, costUsd }: Partial<Judgement> = {}): Omit<Judgement, 'candidate'> => ({
   ...(isNumber(score) && { score }),
@@ -164,3 +165,7 @@ function explanationOf(instance: PluginInstance, facts: Facts, onFault: OnFault)
     return {};
   }
 }
+
+/** What a strategy says when it is asked beside a request. */
+export const describedBy = (instance: PluginInstance, facts: Facts, onFault: OnFault): DecidingStrategy =>
+  explained(instance, facts, onFault).strategy;

@@ -16,6 +16,7 @@ import { callWithFallbacks } from '../attempts/fallbacks.ts';
 import { callGroup, type GroupOptions } from '../attempts/group.ts';
 import type { PluginInstance } from '../plugins/types.ts';
 import { Decided } from './decided.ts';
+import { exposureOf, selectorOf } from './experiments.ts';
 import { innerCall } from './inner-call.ts';
 import { begun, eventsUntilAborted, openLoop, spend, untilAborted } from './loop-budget.ts';
 import type { ModelCall } from './model-call.ts';
@@ -37,7 +38,7 @@ export const isLooped = (call: ModelCall, { group }: Asked): boolean =>
 
 /** A strategy's inner calls are not its own to split up again, in whichever group they are. */
 function orchestratorOf(call: ModelCall, group: Group): PluginInstance<'strategy'> | undefined {
-  const { orchestrator } = call.path.selector(group);
+  const { orchestrator } = selectorOf(call, group.name);
   return call.isInvoked ? undefined : orchestrator;
 }
 
@@ -80,7 +81,7 @@ async function orchestrated(
 ): Promise<Served> {
   const strategy = instance.value as Strategy;
   const { group, isDeployment } = asked;
-  const from = call.path.selector(group).strategies.indexOf(instance) + 1;
+  const from = selectorOf(call, group.name).strategies.indexOf(instance) + 1;
   const invoke: Invoke = async (candidates, own, { timeoutMs } = {}) => {
     spend(call);
     const among = { ties: tiesOf(candidates), from };
@@ -125,7 +126,7 @@ function decidedBy(
   const ranking = [...served, ...candidates.filter((candidate) => candidate !== servedBy)];
   return new Decided({
     ...{ group: call.group, facts, selection: { ranking, reason, by: [instance] }, strategies: [instance] },
-    ...{ startedAt, preparedAt: startedAt, exposure: undefined, onFault: path.services.onFault },
+    ...{ startedAt, preparedAt: startedAt, exposure: exposureOf(call, call.group), onFault: path.services.onFault },
   });
 }
 

@@ -11,6 +11,7 @@ import {
   type Cost,
   type Dialect,
   type EmbeddingsRequest,
+  type Exposure,
   type Fields,
   type Message,
   type Operation,
@@ -95,6 +96,9 @@ export class ModelCall extends Rostered implements Call {
   /** Choices of deployments, the first ones; and the last one. */
   readonly decisions: Decided[] = [];
   decided: Decided | undefined;
+  /** Its variant in the group that it was last drawn for. */
+  exposure: Exposure | undefined;
+  exposedIn: string | undefined;
   usage: Usage | undefined;
   readonly bill = new Bill();
   cacheHit = false;
@@ -115,6 +119,8 @@ export class ModelCall extends Rostered implements Call {
   loop: LoopBudget | undefined;
   /** Everything has been sent: no loop may begin anything more. */
   isOver = false;
+  /** Only its choice is wanted. */
+  isDryRun = false;
   /** A copy for comparison, which nobody waits for; and whether one of this call has been sent. */
   isShadow = false;
   hasShadow = false;

@@ -22,7 +22,9 @@ import type {
 import { Cooldowns } from '../attempts/cooldown.ts';
 import type { RetryBudget } from '../attempts/retry-budget.ts';
 import type { Watchdog } from '../attempts/watchdog.ts';
+import { type Experiment, readExperiments } from '../config/experiments.ts';
 import type { Configuration } from '../config/types.ts';
+import type { ExperimentStates } from '../live/experiment-states.ts';
 import type { LiveRegistry } from '../live/registry.ts';
 import { Roster, type Rostered } from '../live/roster.ts';
 import type { AskedAhead, Lease, PluginInstance } from '../plugins/types.ts';
@@ -42,6 +44,7 @@ export interface PathServices {
   readonly upstream: Upstream;
   readonly authenticator: Authenticator;
   readonly features: FeatureDefinitions;
+  readonly experiments: ExperimentStates;
   /** What background health checks have found. */
   readonly health: { hasFailed(deployment: string): boolean };
   readonly environment: NodeJS.ProcessEnv;
@@ -103,6 +106,10 @@ export class RequestPath {
   readonly embedder: Held<Embedder> | undefined;
   /** Copies of requests under way, see shadow.ts. */
   shadows = 0;
+  /** Shadow decisions under way. */
+  shadowDecisions = 0;
+  /** In configured order. */
+  readonly experiments: readonly Experiment[];
   readonly hold: () => Lease;
   /** What runs on this path now, to be told when its generation must end. */
   readonly active = new Roster<Running>();
@@ -115,6 +122,7 @@ export class RequestPath {
     this.instances = parts.instances;
     this.services = parts.services;
     this.hold = parts.hold;
+    this.experiments = parts.configuration.derive ? readExperiments(parts.configuration.settings).experiments : [];
     const { instances } = parts;
     this.models = new ModelTable({
       configuration: parts.configuration,

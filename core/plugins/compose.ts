@@ -6,6 +6,7 @@ import { didYouMean } from '@rutter/plugin-sdk/pack';
 import type { Diagnostic, PluginEntry } from '../config/types.ts';
 import { derive, mergeConfig, noConfig } from './claims.ts';
 import { saysTrust } from './discovery.ts';
+import { experimentStrategies } from './experiments.ts';
 import { type ComposeOptions, type Composition, noGrants, type PlannedInstance, Problems, pathBelow } from './plan.ts';
 import { routingGroups } from './routing-groups.ts';
 import { connect, servicesOf, setupOrder } from './service-order.ts';
@@ -32,9 +33,11 @@ function plan(options: ComposeOptions, problems: Problems): readonly PlannedInst
   const named = new Set(entries.map((one) => one.package));
   const implied = configuration.derive ? derive({ configuration, packages, named, problems }) : [];
   const grouped = configuration.derive ? routingGroups({ configuration, packages, problems }) : [];
+  const compared = configuration.derive ? experimentStrategies({ configuration, packages, problems }) : [];
   const chosen = [
     ...entries.map((entry) => inherit(entry, implied)),
     ...grouped,
+    ...compared,
     ...implied.flatMap((one) => unlessNamed(one, entries)),
   ];
   const known = defaults.flatMap((entry) => fromEntry(entry, options, problems) ?? []);

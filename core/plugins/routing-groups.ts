@@ -1,7 +1,7 @@
 /** `router_settings.routing_groups`: strategies of their own for some model groups. */
-import { didYouMean } from '@rutter/plugin-sdk/pack';
 import type { Configuration } from '../config/types.ts';
-import { noGrants, type PlannedInstance, type Problems, pathBelow, type Settings } from './plan.ts';
+import { claimedStrategy } from './claimed-strategy.ts';
+import { type PlannedInstance, type Problems, pathBelow, type Settings } from './plan.ts';
 import type { PluginPackage } from './types.ts';
 
 interface Parts {
@@ -72,34 +72,18 @@ function readGroup(item: unknown, path: string, { configuration, problems }: Par
 const isGroup = ({ deployments, router }: Configuration, name: string): boolean =>
   name === 'auto' || router.modelGroupLists.has(name) || deployments.some(({ modelName }) => modelName === name);
 
-function planned(
+const planned = (
   { name, models, strategy, args }: RoutingGroup,
   path: string,
-  { configuration, packages, problems }: Parts,
-): PlannedInstance | undefined {
-  const claiming = packages.filter(({ manifest }) => manifest.claims.routingStrategies?.includes(strategy));
-  const [found, second] = claiming;
-  const place = configuration.placeOf(pathBelow(path, 'routing_strategy'));
-  if (found === undefined || second !== undefined) {
-    const known = packages.flatMap(({ manifest }) => manifest.claims.routingStrategies ?? []);
-    return problems.error(place, [
-      found === undefined
-        ? `No plugin is the routing strategy "${strategy}".${didYouMean(strategy, known)}`
-        : `Several plugins claim the routing strategy "${strategy}".`,
-      strategy,
-      `one of ${known.join(', ')}`,
-    ]);
-  }
-  return {
-    name: `${found.manifest.name}-${name}`,
-    package: found,
-    for: models,
-    onFailure: 'abort',
-    config: { values: args, paths: {}, base: pathBelow(path, 'routing_strategy_args'), derived: Object.keys(args) },
-    reason: `routing group ${name} is ${strategy}`,
-    place,
-    origin: 'claim',
-    isTrusted: true,
-    grants: noGrants,
-  };
-}
+  parts: Parts,
+): PlannedInstance | undefined =>
+  claimedStrategy(
+    {
+      ...{ strategy, args, for: models },
+      name: (plugin) => `${plugin}-${name}`,
+      reason: `routing group ${name} is ${strategy}`,
+      place: parts.configuration.placeOf(pathBelow(path, 'routing_strategy')),
+      argsPath: pathBelow(path, 'routing_strategy_args'),
+    },
+    parts,
+  );

@@ -60,6 +60,8 @@ export interface Exposure {
   readonly keyType: string;
   /** Where it fell, from 0 up to, not including, 1. */
   readonly bucket: number;
+  /** The variant it was drawn for, which is switched off, and why. */
+  readonly withheld?: { readonly variant: string; readonly reason: string };
 }
 
 /** What another strategy would have chosen; it is asked beside the request and changes nothing. */

@@ -23,6 +23,41 @@ export interface RoutingInfo {
     readonly for?: readonly string[];
   }[];
   readonly groups: readonly RoutedGroup[];
+  readonly experiments: readonly ComparedExperiment[];
+}
+
+/** An experiment of the configuration, as it stands now. */
+export interface ComparedExperiment {
+  readonly name: string;
+  /** Groups it is about; all when absent. */
+  readonly models?: readonly string[];
+  readonly variants: readonly {
+    readonly name: string;
+    /** Absent for what is configured without the experiment. */
+    readonly strategy?: string;
+    readonly configuredWeight: number;
+    readonly weight: number;
+    /** Why it is switched off. */
+    readonly off?: string;
+  }[];
+  /** What strategies beside the requests have said, counted by this process. */
+  readonly shadows: readonly {
+    readonly strategy: string;
+    readonly asked: number;
+    /** Times it would have chosen the same model. */
+    readonly agreed: number;
+    readonly silent: number;
+    /** Times too many were under way. */
+    readonly skipped: number;
+  }[];
+}
+
+/** What stands over the configuration of an experiment. */
+export interface Steering {
+  /** By variant; configured ones where they are absent. */
+  readonly weights?: Readonly<Record<string, number>>;
+  /** Variants that are given to nobody, with the reason of each; the first that is not among them stands in. */
+  readonly off: Readonly<Record<string, string>>;
 }
 
 /** Decisions without calls. Provided by the kernel. */
@@ -32,6 +67,8 @@ export interface Routing {
    * Throws what the request itself would be refused with.
    */
   decide(context: RequestContext, body: Readonly<Record<string, unknown>>): Promise<Decision>;
+  /** Replaces what stands over an experiment's configuration, from the next request of this process on. */
+  steer(experiment: string, steering: Steering): void;
   /** How groups are routed, as far as the caller may ask for them. */
   info(context: RequestContext): RoutingInfo;
 }

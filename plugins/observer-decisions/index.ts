@@ -6,7 +6,7 @@
  */
 import { definePlugin, type RouteRequest, RutterError, z } from '@rutter/plugin-sdk';
 import { Peers } from './peers.ts';
-import { keptOf, seesAll, type ToldRecord, told, toldDecision } from './record.ts';
+import { keptOf, seesAll, type ToldRecord, told, toldDecision, toldInfo } from './record.ts';
 import { type Query, Ring, readQuery } from './search.ts';
 
 const config = z.strictObject({
@@ -52,7 +52,9 @@ export default definePlugin({
         },
         {
           ...{ method: 'GET', path: '/router/info', mode: 'json', permission: 'model.read' },
-          handler: ({ context }: RouteRequest) => ({ body: { ...routing.info(context), decisions_kept: ring.size } }),
+          handler: ({ context }: RouteRequest) => ({
+            body: { ...toldInfo(routing.info(context)), decisions_kept: ring.size },
+          }),
         },
       ],
       dispose: () => peers.close(),

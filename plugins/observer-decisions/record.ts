@@ -1,5 +1,5 @@
 /** A request's decisions as they are told over HTTP: facts of routing, never a word of what was asked. */
-import type { DecidedCandidate, DecidingStrategy, Decision, Outcome, Principal } from '@rutter/plugin-sdk';
+import type { DecidedCandidate, DecidingStrategy, Decision, Outcome, Principal, RoutingInfo } from '@rutter/plugin-sdk';
 
 export interface ToldRecord {
   readonly request_id: string;
@@ -67,6 +67,7 @@ export function toldDecision(decision: Decision): ToldDecision {
       total_weight: exposure.totalWeight,
       hash_key_type: exposure.keyType,
       hash_bucket: exposure.bucket,
+      withheld: exposure.withheld,
     },
     shadows: shadows.map(({ experiment, strategy, deployment, agrees, microseconds }) => ({
       experiment_id: experiment,
@@ -146,6 +147,20 @@ export function told(kept: Kept): ToldRecord {
     },
   };
 }
+
+/** How routing is composed; the first fields under the names of older gateways. */
+export const toldInfo = ({ generation, strategies, groups, experiments }: RoutingInfo) => ({
+  registered_strategies: strategies.map(({ name }) => name),
+  strategy_count: strategies.length,
+  hot_reload_enabled: true,
+  ...{ generation, strategies, groups },
+  experiments: experiments.map(({ name, models, variants, shadows }) => ({
+    ...{ experiment: name, models, shadows },
+    variants: variants.map(({ name: variant, strategy, configuredWeight, weight, off }) => ({
+      ...{ variant, strategy, configured_weight: configuredWeight, weight, off },
+    })),
+  })),
+});
 
 /** Whether a principal may see every record, whoever asked. */
 export const seesAll = ({ permissions }: Principal): boolean =>

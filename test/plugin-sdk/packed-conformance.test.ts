@@ -10,7 +10,17 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Embedder, Host, Kind, Models, PluginDefinition, Routing, State, Store } from '@rutter/plugin-sdk';
+import type {
+  Embedder,
+  Feedback,
+  Host,
+  Kind,
+  Models,
+  PluginDefinition,
+  Routing,
+  State,
+  Store,
+} from '@rutter/plugin-sdk';
 import * as testing from '@rutter/plugin-sdk/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findDistribution, readShipped } from '../../core/plugins/distribution.ts';
@@ -73,6 +83,9 @@ const vectorFetch: Host['fetch'] = async (_url, options) => {
 };
 
 const noRouting = {} as Routing;
+const noFeedback = {
+  follow: async (start: () => unknown) => ({ current: start(), stop: () => {} }),
+} as unknown as Feedback;
 const lengths: Embedder = {
   dimensions: 2,
   version: 'lengths-2',
@@ -112,6 +125,9 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'extension-router-lab': () => ({ host: { services: { embedder: lengths, store: emptyStore } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
+  'observer-experiments': () => ({
+    host: { services: { routing: noRouting, store: emptyStore, state: silentState, feedback: noFeedback } },
+  }),
   'observer-feedback': () => ({ host: { services: { embedder: lengths, store: emptyStore, state: silentState } } }),
   'observer-decisions': () => ({ host: { services: { routing: noRouting, state: silentState } } }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),

@@ -86,6 +86,10 @@ export const routerBlock: KeyBlock = {
       'list',
       'Strategies of some model groups: `{group_name: quick, models: [chat], routing_strategy: latency-based-routing, routing_strategy_args: {ttl: 60}}`.',
     ),
+    experiments: kept(
+      'list',
+      'Strategies compared on shares of the requests, or beside them: `{experiment: learnt, models: [chat], variants: [{variant: usual, weight: 90}, {variant: learnt, weight: 10, routing_strategy: rutter-auto}], shadows: [{routing_strategy: llmrouter-knn}], key: [user, key], salt: any, guard: {min_marks: 50}}`.',
+    ),
     redis_host: sharedState('text', 'Server of shared counters.'),
     redis_port: sharedState('any', 'Its port.'),
     redis_password: sharedState('secret', 'Its password.'),
