@@ -101,6 +101,22 @@ const tableless = (name: string, content: (artefact: Buffer) => Buffer, reason: 
   config: async ({ artefact, write }) => ({ model_path: await write(`${name}.rra`, content(artefact)) }),
 });
 
+/** LLMRouter's interface, in a module. */
+const customRouter = `export default class {
+  route_single({ query }) {
+    return { model_name: query.includes('compute the sum') ? 'counter' : 'poet' };
+  }
+}
+`;
+
+const moduleOf = (name: string, reason: string, text?: string): Fault => ({
+  ...{ name, reason },
+  config: async ({ write }) => ({
+    ...(name === 'blocking' ? { timeout: 0.25 } : {}),
+    model_path: text === undefined ? '/nowhere/router.mjs' : await write(`${name}.mjs`, text),
+  }),
+});
+
 export const rows: readonly LearnedRow[] = [
   { strategy: 'rutter-auto', artefact: 'trained', expects: byKind },
   { strategy: 'llmrouter-knn', artefact: 'trained', expects: byKind },
@@ -178,6 +194,26 @@ export const rows: readonly LearnedRow[] = [
       tableless('corrupted', (artefact) => artefact.subarray(0, artefact.length - 1), 'bytes of numbers'),
       tableless('versioned', (artefact) => replaced(artefact, '"format":1', '"format":9'), 'found format 9'),
       tableless('foreign', (artefact) => replaced(artefact, '"poet"', '"bard"'), 'the table is of other models'),
+    ],
+  },
+  {
+    strategy: 'llmrouter-custom',
+    artefact: async (folder) => {
+      const path = join(folder, 'router.mjs');
+      await writeFile(path, customRouter);
+      return path;
+    },
+    // A busy machine is no router that is stuck.
+    config: { timeout: 5 },
+    expects: byKind,
+    agreement: 1,
+    faults: [
+      moduleOf('missing', 'ENOENT'),
+      moduleOf('syntax', 'Unexpected token', 'export default ='),
+      moduleOf('throwing', 'it threw: no idea', 'export default () => () => { throw new Error("no idea") }'),
+      moduleOf('blocking', 'it did not answer within 250 ms', 'export default () => () => { for (;;); }'),
+      moduleOf('foreign', 'it named no model of the group', 'export default () => () => "gpt-9"'),
+      { name: 'pickled', reason: 'Run: rutter train', config: async () => ({ model_path: '/nowhere/router.pkl' }) },
     ],
   },
   {

@@ -124,6 +124,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   'embedder-onnx': (folder) => ({ config: { path: sentenceModel(folder) } }),
   'extension-prices': () => ({ host: { services: { models: noModels } } }),
   'extension-router-lab': () => ({ host: { services: { embedder: lengths, store: emptyStore } } }),
+  'llmrouter-custom': () => ({ host: { services: { models: noModels } } }),
   'guard-master-key': () => ({ config: { master_key: testing.secretOf(masterKey) }, accepts: [masterKey] }),
   'observer-experiments': () => ({
     host: { services: { routing: noRouting, store: emptyStore, state: silentState, feedback: noFeedback } },
