@@ -162,7 +162,9 @@ describe.each(rows)('$strategy', (row) => {
       const found = await answers(gateway, name, 2000, 6);
       expect(found.map(({ status, text }) => (status === 200 ? 200 : text))).toEqual(found.map(() => 200));
       const told = () => gateway.output() + found.map(({ headers }) => headers.get('x-rutter-route')).join('\n');
-      await until(`${reason}, told of the group ${name}`, () => told().includes(reason), 20_000);
+      await until(`${reason}, told of the group ${name}`, () => told().includes(reason), 10_000).catch((error) => {
+        throw new Error(`${error.message} What was told:\n${told()}`);
+      });
     }
   }, 120_000);
 });
