@@ -8,14 +8,19 @@ export { type FollowedFile, followFile } from './follow-file.ts';
 export type { Judge, JudgeOf, JudgeParts } from './judge.ts';
 export type { LayeredNetwork, Learner, Predictor, Scorer, TrainingRun, TrainingSet } from './learner.ts';
 export { autoLearner } from './learners/auto.ts';
+export { contrastLearner } from './learners/contrast.ts';
+export { difficultyLearner } from './learners/difficulty.ts';
 export { eloLearner } from './learners/elo.ts';
 export { factorsAsLayers, factorsLearner } from './learners/factors.ts';
+export { graphLearner } from './learners/graph.ts';
 export { kindsLearner } from './learners/kinds.ts';
 export { ladderLearner } from './learners/ladder.ts';
 export { linearLearner } from './learners/linear.ts';
 export { machinesLearner } from './learners/machines.ts';
 export { neighboursLearner } from './learners/neighbours.ts';
 export { networkAsLayers, networkLearner, storeNetwork } from './learners/network.ts';
+export { tasksLearner } from './learners/tasks.ts';
+export { isOnFront, type Valued, valueLearner, worthOf } from './learners/value.ts';
 export {
   type Actions,
   binOf,

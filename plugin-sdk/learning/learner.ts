@@ -36,6 +36,8 @@ export interface Predictor {
 export interface Learner<O = unknown> {
   readonly name: string;
   readonly options: z.ZodType<O>;
+  /** Whether its word against the best single model is to be taken only as far as that paid on questions it had not seen. */
+  isGuarded?(options: O): boolean;
   train(run: TrainingRun, options: O): Learnt;
   restore(learnt: Learnt, models: number): Predictor;
   /** Whether what is kept aside is learnt from in the end: it then measures nothing. */

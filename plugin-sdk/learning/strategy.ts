@@ -29,6 +29,16 @@ export const learnedStrategyConfig = z.strictObject({
   artefact: artefact().optional().describe('Another name of model_path, which stands above it.'),
   hot_reload: z.boolean().default(true).describe('Whether a changed artefact is read while the gateway runs.'),
   reload_interval: z.number().min(1).max(86_400).default(5).describe('Seconds between two looks at the artefact.'),
+  llm_data_path: z
+    .string()
+    .optional()
+    .describe(
+      'LLMRouter’s file of candidates, {NAME: {"model": MODEL}}: the deployments of MODEL are what the artefact calls NAME.',
+    ),
+  label_mapping: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('The model that each name in the artefact stands for; over llm_data_path.'),
   cost_weight: z
     .number()
     .min(0)
@@ -45,6 +55,8 @@ export const learnedStrategyOptions = (
   file: pinnedFile(config.model_path ?? config.artefact),
   reloadMs: config.hot_reload ? config.reload_interval * 1000 : 0,
   costWeight: config.cost_weight,
+  candidatesPath: config.llm_data_path,
+  labels: config.label_mapping,
 });
 
 const pinnedFile = (said: string | undefined) => (said === undefined ? undefined : readPinned(said));
@@ -61,6 +73,14 @@ export interface LearnedStrategyOptions {
   readonly costWeight: number;
   /** Who judges in the stead of what was learnt alone, by feedback for instance. */
   readonly judge?: JudgeOf;
+  /** LLMRouter's file of candidates, and names of one's own over it. */
+  readonly candidatesPath?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What decides where nothing learnt does, and what it goes by, in words. */
+  readonly untrained?: (
+    context: RequestContext,
+    candidates: readonly Candidate[],
+  ) => { readonly tiers: (readonly Candidate[])[]; readonly reason: string } | undefined;
 }
 
 interface Loaded {
@@ -70,6 +90,8 @@ interface Loaded {
   readonly judge: Judge | undefined;
   /** Model index by name. */
   readonly models: ReadonlyMap<string, number>;
+  /** The artefact's name by model, where the configuration tells it. */
+  readonly aliases: ReadonlyMap<string, string>;
   /** Of the whole file. */
   readonly digest: string;
 }
@@ -90,6 +112,7 @@ async function load(
   { path, sha256 }: PinnedFile,
   learner: LearnedStrategyOptions['learner'],
   embedder: string,
+  aliases: ReadonlyMap<string, string>,
 ): Promise<Omit<Loaded, 'judge'>> {
   const { size } = await stat(path);
   if (size > mostBytes)
@@ -114,8 +137,39 @@ async function load(
     artefact,
     ...restorePredictor(learner, artefact),
     models: new Map(header.models.map((model, index) => [model, index])),
+    aliases,
     digest: digest.slice(0, 16),
   };
+}
+
+const mostCandidatesBytes = 16 * 1024 * 1024;
+
+/** The name in the artefact by each model that candidates tell; LLMRouter's `llm_data` file, and labels over it. */
+async function readAliases(
+  path: string | undefined,
+  labels: Readonly<Record<string, string>> | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const aliases = new Map<string, string>();
+  if (path !== undefined) {
+    const refuse = (found: string) =>
+      new RutterError(
+        'ERR_CONFIG_INVALID',
+        `llm_data_path ${path}: found ${found}; expected {NAME: {"model": MODEL}}, as LLMRouter has it.`,
+      );
+    const { size } = await stat(path);
+    if (size > mostCandidatesBytes) throw refuse(`${size} bytes`);
+    let told: unknown;
+    try {
+      told = JSON.parse(await readFile(path, 'utf8'));
+    } catch (error) {
+      throw refuse(error instanceof SyntaxError ? 'what is not JSON' : String(error));
+    }
+    if (typeof told !== 'object' || told === null || Array.isArray(told)) throw refuse('no object');
+    for (const [name, about] of Object.entries(told as Record<string, { readonly model?: unknown } | null>))
+      if (typeof about?.model === 'string') aliases.set(about.model, name);
+  }
+  for (const [name, model] of Object.entries(labels ?? {})) aliases.set(model, name);
+  return aliases;
 }
 
 /** The names an artefact may know a deployment's model by, the nearest first. */
@@ -150,7 +204,8 @@ export async function learnedRouter(host: Host, options: LearnedStrategyOptions)
     host.log.warn({}, `no model_path: ${host.name} decides nothing; train one with "rutter train ${learner.name}"`);
   let loaded: Loaded | undefined;
   const take = async (pinned: PinnedFile) => {
-    const found = await load(pinned, learner, embedder.version);
+    const aliases = await readAliases(options.candidatesPath, options.labels);
+    const found = await load(pinned, learner, embedder.version, aliases);
     const judge = await options.judge?.({ host, ...found });
     loaded?.judge?.stop();
     loaded = { ...found, judge };
@@ -182,18 +237,25 @@ export async function learnedRouter(host: Host, options: LearnedStrategyOptions)
     return following?.trouble?.replaceAll(file.path, basename(file.path)) ?? 'nothing has been loaded';
   };
 
+  const unlearnt = (context: RequestContext, candidates: readonly Candidate[], why: string) => {
+    const found = options.untrained?.(context, candidates);
+    explanations.set(context, { reason: found ? `${found.reason}, for ${why}` : why });
+    return found?.tiers;
+  };
+
   const strategy: Instance<'strategy'> = {
     async prepare(context) {
       if (loaded) await context.features.want(feature(host.name));
     },
     select(context, candidates) {
       const raw = measured.get(context);
-      if (!loaded || !raw) return undefined;
+      if (!loaded || !raw) return unlearnt(context, candidates, silence());
       const predictor = predictorFor(loaded, context);
       const { tiers, explanation } = ranked({ ...loaded, predictor }, raw, candidates, costWeight);
       explanations.set(context, explanation);
-      if (!tiers) strangers.tell(context.group, loaded.artefact.header.models);
-      return tiers;
+      if (tiers) return tiers;
+      strangers.tell(context.group, loaded.artefact.header.models);
+      return unlearnt(context, candidates, explanation.reason ?? silence());
     },
     explain: (context) => explanations.get(context) ?? { reason: silence() },
     dispose() {
@@ -235,7 +297,7 @@ interface Ranked {
 
 /** Tiers, best first: deployments of one model are a tie; those of unknown models come last. */
 function ranked(
-  { artefact, predictor, costUnit, models, digest }: Loaded,
+  { artefact, predictor, costUnit, models, aliases, digest }: Loaded,
   raw: RawFeatures,
   candidates: readonly Candidate[],
   costWeight: number,
@@ -244,6 +306,7 @@ function ranked(
   const unknown: Candidate[] = [];
   for (const candidate of candidates) {
     const model = namesOf(candidate)
+      .flatMap((name) => [aliases.get(name) ?? name, name])
       .map((name) => models.get(name))
       .find((index) => index !== undefined);
     if (model === undefined) unknown.push(candidate);

@@ -5,6 +5,7 @@ import { type Artefact, type Learnt, writeArtefact } from './artefact.ts';
 import { costScorer, costUnitOf, learnCost } from './cost.ts';
 import { rankModels } from './decide.ts';
 import { type FeatureSpace, inSpace, learnSpace, type RawFeatures } from './features.ts';
+import { preferenceOf } from './guard.ts';
 import type { Learner, Predictor, TrainingRun, TrainingSet } from './learner.ts';
 import { meansByModel, type Outcomes, pick } from './outcomes.ts';
 
@@ -30,6 +31,9 @@ const setOf = (
   features: Array.from(places, (place) => inSpace(space, raw[place] as RawFeatures)),
 });
 
+/** From fewer questions nothing can be told of whom to trust. */
+const leastGuarded = 30;
+
 /** The same seed and outcomes give the same bytes. */
 export function trainArtefact(
   learner: Learner,
@@ -49,10 +53,12 @@ export function trainArtefact(
     seed: options.seed,
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   };
-  const learnt = withCost(
-    learner.train(run, learner.options.parse(options.settings ?? {})),
-    setOf(outcomes, raw, space, order),
-  );
+  const settings = learner.options.parse(options.settings ?? {});
+  const { facts, blocks } = learner.train(run, settings);
+  const isGuarded =
+    outcomes.models.length > 1 && outcomes.questions.length >= leastGuarded && learner.isGuarded?.(settings);
+  const guard = isGuarded ? { preferred: preferenceOf(learner, run, settings) } : {};
+  const learnt = withCost({ facts: { ...facts, ...guard }, blocks }, setOf(outcomes, raw, space, order));
   const means = meansByModel(outcomes.quality, outcomes.models.length);
   const metrics = {
     ...{ questions: outcomes.questions.length, bestSingle: means[argmax(means)] as number },
@@ -98,8 +104,13 @@ export function restorePredictor(
 ): { readonly predictor: Predictor; readonly costUnit: number } {
   const models = header.models.length;
   const cost = learnt.blocks['cost.weights'];
+  const preferred = header.facts.preferred as Predictor['preferred'];
   return {
-    predictor: { ...learner.restore(learnt, models), ...(cost ? { cost: costScorer(cost, models) } : {}) },
+    predictor: {
+      ...(preferred ? { preferred } : {}),
+      ...learner.restore(learnt, models),
+      ...(cost ? { cost: costScorer(cost, models) } : {}),
+    },
     costUnit: (header.facts.costUnit as number | undefined) ?? 1,
   };
 }

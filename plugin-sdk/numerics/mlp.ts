@@ -21,6 +21,8 @@ export interface MlpOptions {
   readonly rate: number;
   readonly decay: number;
   readonly dropout: number;
+  /** One label a row instead of outputs by themselves: the cross entropy of a softmax. Targets sum to 1, or are NaN all. */
+  readonly isOneOf?: boolean;
   /** After each epoch; true stops. */
   onEpoch?(network: Network, epoch: number): boolean;
 }
@@ -56,6 +58,16 @@ export function forward(network: Network, input: ArrayLike<number>): Float64Arra
     from = to;
   });
   return to;
+}
+
+const sigmoids = (logits: Float64Array) => logits.map(sigmoid);
+
+/** Chances that sum to 1. */
+export function softmax(logits: Float64Array): Float64Array {
+  const highest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - highest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
 }
 
 export function trainMlp(
@@ -95,11 +107,10 @@ export function trainMlp(
           }
         });
         const out = slopes[last] as Float64Array;
+        const chances = (options.isOneOf ? softmax : sigmoids)(values[last] as Float64Array);
         for (let unit = 0; unit < outputs; unit++) {
           const target = targets[row * outputs + unit] as number;
-          out[unit] = Number.isNaN(target)
-            ? 0
-            : (sigmoid((values[last] as Float64Array)[unit] as number) - target) / (end - begin);
+          out[unit] = Number.isNaN(target) ? 0 : ((chances[unit] as number) - target) / (end - begin);
         }
         for (let index = last; index >= 0; index--) {
           const layer = network[index] as Layer;

@@ -5,3 +5,4 @@ export { type ExpectedReplies, expectedReplies } from './replies.ts';
 export { shuffle } from './shuffle.ts';
 export { type SizeMeasure, sizeOf } from './size.ts';
 export { type SlowStart, slowStart } from './slow-start.ts';
+export { tierOf } from './tier.ts';

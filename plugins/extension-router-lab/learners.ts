@@ -2,13 +2,18 @@
 import { RutterError } from '@rutter/plugin-sdk';
 import {
   autoLearner,
+  contrastLearner,
+  difficultyLearner,
   eloLearner,
   factorsLearner,
+  graphLearner,
   type Learner,
   ladderLearner,
   machinesLearner,
   neighboursLearner,
   networkLearner,
+  tasksLearner,
+  valueLearner,
 } from '@rutter/plugin-sdk/learning';
 
 export const learners: ReadonlyMap<string, Learner> = new Map<string, Learner>([
@@ -18,7 +23,12 @@ export const learners: ReadonlyMap<string, Learner> = new Map<string, Learner>([
   ['llmrouter-svm', machinesLearner],
   ['llmrouter-mf', factorsLearner],
   ['llmrouter-elo', eloLearner],
+  ['llmrouter-routerdc', contrastLearner],
+  ['llmrouter-graph', graphLearner],
   ['llmrouter-hybrid', ladderLearner],
+  ['llmrouter-cost-aware', valueLearner],
+  ['threshold', difficultyLearner],
+  ['taskaware', tasksLearner],
 ]);
 
 export function learnerOf(strategy: string): Learner {

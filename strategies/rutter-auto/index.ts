@@ -2,7 +2,7 @@
  * Predicts for each request how well each model will answer and what it will
  * cost, and ranks by quality less weighted cost. It leaves the best single
  * model only where that paid on the outcomes it learnt from, or where feedback
- * says that it would.
+ * says that it would. Untrained it ranks by declared tier and price.
  */
 import { definePlugin, z } from '@rutter/plugin-sdk';
 import {
@@ -12,6 +12,7 @@ import {
   learnedStrategyOptions,
   posteriorJudge,
 } from '@rutter/plugin-sdk/learning';
+import { byTierAndPrice } from './untrained.ts';
 
 const config = learnedStrategyConfig.extend({
   feedback: z
@@ -35,6 +36,10 @@ export default definePlugin({
     learnedStrategy(host, {
       learner: autoLearner,
       ...learnedStrategyOptions(rest),
+      untrained(_context, candidates) {
+        const tiers = byTierAndPrice(candidates);
+        return tiers && { tiers, reason: 'untrained: by declared tier and price' };
+      },
       judge: posteriorJudge({ mode: feedback, prior: feedback_prior }),
     }),
 });

@@ -71,7 +71,8 @@ export const balancers: readonly string[] = [
 const unmeasured: Fault = {
   name: 'unmeasured',
   config: async () => ({ by: 'quality' }),
-  reason: 'first in configured order',
+  // The entry of the group leaves it to the one that `routing_strategy` names.
+  reason: 'chosen by llmrouter-',
 };
 
 /** The counter also thinks for the strategy: what it replies where its prompt has the mark, from all it was told. */
@@ -126,6 +127,12 @@ export const rows: readonly LearnedRow[] = [
   // Ratings alone: the counter is right more often, whatever is asked.
   { strategy: 'llmrouter-elo', artefact: 'trained', expects: () => 'counter', agreement: 1 },
   { strategy: 'llmrouter-hybrid', artefact: 'trained', expects: byKind, agreement: 0.7 },
+  { strategy: 'llmrouter-routerdc', artefact: 'trained', expects: byKind },
+  { strategy: 'llmrouter-graph', artefact: 'trained', expects: byKind },
+  // The poet is cheaper, and as good on the whole where it is good at all.
+  { strategy: 'llmrouter-cost-aware', artefact: 'trained', expects: byKind },
+  { strategy: 'threshold', artefact: 'trained', expects: byKind },
+  { strategy: 'taskaware', artefact: 'trained', expects: byKind },
   // The configuration of the test tells sizes: the poet is the smaller.
   { strategy: 'llmrouter-smallest', expects: () => 'poet', agreement: 1, faults: [unmeasured] },
   { strategy: 'llmrouter-largest', expects: () => 'counter', agreement: 1, faults: [unmeasured] },

@@ -117,11 +117,11 @@ async function artefactOf({ strategy, artefact }: LearnedRow): Promise<string | 
 
 beforeAll(async () => {
   await writeFile(at('lab.yaml'), 'model_list:\n  - {model_name: m, litellm_params: {model: simulated/m}}\n');
-  await writeFile(at('train.jsonl'), outcomes(400));
+  await writeFile(at('train.jsonl'), outcomes(240));
   const env = { ...process.env, RUTTER_DATA: at('data'), LITELLM_CONFIG_PATH: at('lab.yaml') };
   const args = ['train', 'all', '--data', 'train.jsonl', '--out', 'fleet'];
   await run(process.execPath, [join(root, 'core/cli/rutter.mjs'), ...args], { env, cwd: folder });
-}, 180_000);
+}, 600_000);
 
 describe.each(rows)('$strategy', (row) => {
   let gateway: Gateway;

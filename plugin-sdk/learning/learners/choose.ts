@@ -1,6 +1,7 @@
 /** What rutter-auto reads off questions its learners had not seen: how to blend them, and when to leave the best model. */
 import { argmax } from '../../numerics/vectors.ts';
 import { rankModels } from '../decide.ts';
+import { marginFor } from '../guard.ts';
 import type { Predictor, TrainingSet } from '../learner.ts';
 import { averageGapRecovered } from '../metrics.ts';
 import { meansByModel } from '../outcomes.ts';
@@ -13,8 +14,6 @@ const costWeights = [0, 0.03, 0.3];
 
 /** Blended judgements are steady: who needs a larger margin than these is not worth leaving for. */
 const margins = [0, 0.005, 0.01, 0.02, 0.03];
-/** A margin that keeps everybody with the best single model, unless cost weighs too. */
-const never = 0.5;
 
 export interface Unseen {
   readonly set: TrainingSet;
@@ -74,33 +73,11 @@ export function chooseShare(unseen: Unseen): number {
   return chosen;
 }
 
-/** Quality of staying with `best` unless another is better by the margin, question by question. */
-function picks(set: TrainingSet, predicted: readonly Float64Array[], best: number, margin: number): Float64Array {
-  const width = set.outcomes.models.length;
-  return Float64Array.from(predicted, (scores, row) => {
-    const loyal = scores.slice();
-    loyal[best] = (loyal[best] as number) + margin;
-    const quality = set.outcomes.quality[row * width + argmax(loyal)] as number;
-    return Number.isNaN(quality) ? (set.outcomes.quality[row * width + best] as number) : quality;
-  });
-}
-
-/** The margin that did best; the largest of those that hardly differ, and `never` where none beat staying. */
-export function chooseMargin({ set, logits }: Unseen, best: number, share: number): number {
-  const predicted = logits.map((own) => blend(own, share));
-  const stayed = picks(set, predicted, best, never);
-  let chosen = never;
-  let highest = 0;
-  for (const margin of margins) {
-    const lifts = picks(set, predicted, best, margin).map((value, row) => value - (stayed[row] as number));
-    const known = lifts.filter((lift) => !Number.isNaN(lift));
-    const mean = known.reduce((sum, lift) => sum + lift, 0) / Math.max(1, known.length);
-    const spread = Math.sqrt(known.reduce((sum, lift) => sum + (lift - mean) ** 2, 0)) / Math.max(1, known.length);
-    // Half a standard error is asked for before anything is risked.
-    if (mean > 0.5 * spread && mean >= highest) {
-      highest = mean;
-      chosen = margin;
-    }
-  }
-  return chosen;
-}
+/** See {@link marginFor}: on what the blend says. */
+export const chooseMargin = ({ set, logits }: Unseen, best: number, share: number): number =>
+  marginFor(
+    set,
+    logits.map((own) => blend(own, share)),
+    best,
+    margins,
+  );

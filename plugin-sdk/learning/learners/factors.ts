@@ -110,6 +110,7 @@ const scorer =
 export const factorsLearner: Learner<z.output<typeof options>> = {
   name: 'llmrouter-mf',
   options,
+  isGuarded: ({ upstream }) => upstream !== 'faithful',
   train(run, { dim, num_epochs: epochs, batch_size, lr, weight_decay, noise_alpha, patience, upstream }) {
     const { seed, validation, onProgress } = run;
     const train = upstream === 'faithful' ? labelledSet(run.train) : run.train;

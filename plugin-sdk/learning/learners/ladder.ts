@@ -6,7 +6,10 @@
 import { z } from 'zod';
 import { RutterError } from '../../contract/errors.ts';
 import { argmax, sigmoid } from '../../numerics/vectors.ts';
-import type { Learner, Scorer, TrainingSet } from '../learner.ts';
+import type { Learnt } from '../artefact.ts';
+import { unseenScores } from '../guard.ts';
+import { upstreamOption } from '../labels.ts';
+import type { Learner, Scorer, TrainingRun, TrainingSet } from '../learner.ts';
 import { meansByModel, type Outcomes } from '../outcomes.ts';
 import { networkLearner } from './network.ts';
 
@@ -30,12 +33,15 @@ const options = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(0.5)
-    .describe('Share of questions for the last model, where no threshold is given; read off the questions kept aside.'),
+    .optional()
+    .describe(
+      'Share of questions for the last model, where no threshold is given; read off the questions kept aside. Without either: the smallest share that keeps the quality of the last model on questions not seen.',
+    ),
+  upstream: upstreamOption,
 });
 type Options = z.output<typeof options>;
 
-function rungsOf(outcomes: Outcomes, named: readonly string[] | undefined): number[] {
+export function rungsOf(outcomes: Outcomes, named: readonly string[] | undefined): number[] {
   const { models } = outcomes;
   if (models.length < 2)
     throw new RutterError('ERR_CONFIG_INVALID', `A ladder needs two models; the outcomes have ${models.join(', ')}.`);
@@ -97,21 +103,69 @@ function thresholdFor(set: TrainingSet, score: Scorer, share: number): number {
   return place >= highest.length ? 1 : (highest[place] as number);
 }
 
+/**
+ * The threshold that gives the last rung the fewest questions while the answers of all are as good on the whole as
+ * its own, and as they can be but for a standard error; 1, which nobody reaches, where there is none.
+ */
+export function keepingThreshold(
+  { outcomes }: TrainingSet,
+  chances: readonly Float64Array[],
+  rungs: readonly number[],
+): number {
+  const width = outcomes.models.length;
+  const qualityOf = (row: number, rung: number) => outcomes.quality[row * width + (rungs[rung] as number)] as number;
+  const last = rungs.length - 1;
+  const sorted = chances.map((own) => Math.max(...own)).sort((a, b) => b - a);
+  const tried = Array.from({ length: 100 }, (_none, step) => {
+    const place = Math.ceil(((step + 1) / 100) * sorted.length) - 1;
+    const threshold = sorted[Math.max(0, place)] as number;
+    let [lift, squares] = [0, 0];
+    chances.forEach((own, row) => {
+      const rung = own.findIndex((chance) => chance >= threshold);
+      const gain = rung < 0 ? 0 : qualityOf(row, rung) - qualityOf(row, last);
+      if (Number.isNaN(gain)) return;
+      lift += gain;
+      squares += gain * gain;
+    });
+    return { threshold, lift, spread: Math.sqrt(squares) };
+  });
+  const best = tried.reduce((a, b) => (b.lift > a.lift ? b : a));
+  return tried.findLast(({ lift }) => lift >= Math.max(0, best.lift - best.spread))?.threshold ?? 1;
+}
+
+const upstreamThreshold = 0.5;
+
+/** How a network learns what each rung but the last is worth. */
+export type RungScorer = (run: TrainingRun) => { readonly learnt: Learnt; readonly quality: Scorer };
+
+/** Told, or read off a share, or such that nothing is lost. */
+export function chosenThreshold(
+  run: TrainingRun,
+  rungs: readonly number[],
+  { learn, share }: { readonly learn: RungScorer; readonly share: number | undefined },
+): number {
+  if (share !== undefined) return thresholdFor(run.validation, learn(run).quality, share);
+  const { set, scores } = unseenScores(run, (part) => learn(part).quality);
+  return keepingThreshold(set, scores, rungs);
+}
+
 export const ladderLearner: Learner<Options> = {
   name: 'llmrouter-hybrid',
   options,
   train(run, settings) {
     const rungs = rungsOf(run.train.outcomes, settings.ladder);
-    const learnt = networkLearner.train(
-      { ...run, train: targetsOf(run.train, rungs, settings), validation: targetsOf(run.validation, rungs, settings) },
-      networkLearner.options.parse({}) as never,
-    );
-    const { quality } = networkLearner.restore(learnt, rungs.length - 1);
-    const threshold = settings.router_threshold ?? thresholdFor(run.validation, quality, settings.strong_share);
-    return {
-      facts: { ...learnt.facts, rungs, threshold },
-      blocks: { ...learnt.blocks },
+    const learn: RungScorer = (part) => {
+      const targets = (set: TrainingSet) => targetsOf(set, rungs, settings);
+      const learnt = networkLearner.train(
+        { ...part, train: targets(part.train), validation: targets(part.validation) },
+        networkLearner.options.parse({}) as never,
+      );
+      return { learnt, quality: networkLearner.restore(learnt, rungs.length - 1).quality };
     };
+    const told = settings.router_threshold ?? (settings.upstream === 'faithful' ? upstreamThreshold : undefined);
+    const threshold = told ?? chosenThreshold(run, rungs, { learn, share: settings.strong_share });
+    const { learnt } = learn(run);
+    return { facts: { ...learnt.facts, rungs, threshold }, blocks: learnt.blocks };
   },
   restore(learnt, models) {
     const { rungs, threshold } = learnt.facts as { rungs: readonly number[]; threshold: number };
@@ -123,7 +177,7 @@ export const ladderLearner: Learner<Options> = {
 };
 
 /** The last rung stands at the threshold; the first rung above it leads, by how far it is above. Off the ladder: 0. */
-function climbed(
+export function climbed(
   chances: Float64Array,
   { rungs, threshold, models }: { rungs: readonly number[]; threshold: number; models: number },
 ): Float64Array {

@@ -144,6 +144,7 @@ const chances =
 export const machinesLearner: Learner<Options> = {
   name: 'llmrouter-svm',
   options,
+  isGuarded: ({ upstream }) => upstream !== 'faithful',
   train(run, { C, kernel: kind, gamma, tol, max_iter, max_rows, upstream }) {
     const isFaithful = upstream === 'faithful';
     const set = drawn(run, max_rows);

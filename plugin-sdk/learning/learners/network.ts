@@ -1,10 +1,11 @@
 /** A small network with one sigmoid output a model, on embedding and traits (strategies such as RouterBench's MLP, arXiv:2403.12031). */
 import { z } from 'zod';
-import { forward, type Layer, type Network, trainMlp } from '../../numerics/mlp.ts';
+import { forward, type Layer, type Network, softmax, trainMlp } from '../../numerics/mlp.ts';
 import { sigmoid } from '../../numerics/vectors.ts';
 import type { Learnt } from '../artefact.ts';
 import { denseRow, denseRows } from '../features.ts';
 import { namedKinds } from '../kinds.ts';
+import { labelled, upstreamOption } from '../labels.ts';
 import {
   crossEntropy,
   EarlyStop,
@@ -25,13 +26,13 @@ const options = z.strictObject({
   decay: z.number().min(0).default(0.02).describe('Pull of the weights towards zero.'),
   dropout: z.number().min(0).max(0.9).default(0.2).describe('Share of hidden units left out of each step.'),
   patience: z.int().min(1).default(4).describe('Passes without gain on the questions kept aside before it stops.'),
+  upstream: upstreamOption,
 });
 
-function scorer(network: Network): Scorer {
+function scorer(network: Network, isOneOf = false): Scorer {
   return (features) => {
     const out = forward(network, denseRow(features, scale));
-    for (let to = 0; to < out.length; to++) out[to] = sigmoid(out[to] as number);
-    return out;
+    return isOneOf ? softmax(out) : out.map(sigmoid);
   };
 }
 
@@ -69,17 +70,24 @@ const ofModels = (network: Network, models: number): Network => {
 export const networkLearner: Learner<z.output<typeof options>> = {
   name: 'llmrouter-mlp',
   options,
-  train({ train, validation, seed, onProgress }, { patience, ...settings }) {
+  isGuarded: ({ upstream }) => upstream !== 'faithful',
+  train({ train, validation, seed, onProgress }, { patience, upstream, ...given }) {
+    const isOneOf = upstream === 'faithful';
+    // scikit-learn's MLPClassifier as LLMRouter sets it up: no units left out, α 1e-4.
+    const settings = isOneOf ? { ...given, batch: 200, decay: 1e-4, dropout: 0, isOneOf } : given;
+    const judged = isOneOf ? { ...validation, outcomes: labelled(validation.outcomes) } : validation;
     const { values, width } = denseRows(train.features, scale);
     const models = train.outcomes.models.length;
-    const { targets, outputs } = withKinds(train);
+    const { targets, outputs } = isOneOf
+      ? { targets: labelled(train.outcomes).quality, outputs: models }
+      : withKinds(train);
     const stop = new EarlyStop<Network>(patience);
     const last = trainMlp(values, width, targets, outputs, {
       ...settings,
       seed,
       onEpoch(whole, epoch) {
         const network = ofModels(whole, models);
-        const loss = crossEntropy(validation, scorer(network));
+        const loss = crossEntropy(judged, scorer(network, isOneOf));
         onProgress?.({ step: `pass ${epoch + 1}`, share: (epoch + 1) / settings.epochs, loss });
         return stop.offer(loss, () => copied(network));
       },
@@ -92,6 +100,7 @@ export const networkLearner: Learner<z.output<typeof options>> = {
     });
     return {
       facts: {
+        isOneOf,
         stoppedAt: stop.best ? stop.at + 1 : settings.epochs,
         sizes: [width, ...network.map((layer) => layer.outputs)],
       },
@@ -99,7 +108,7 @@ export const networkLearner: Learner<z.output<typeof options>> = {
     };
   },
   restore(learnt) {
-    return { quality: scorer(storedNetwork(learnt)) };
+    return { quality: scorer(storedNetwork(learnt), learnt.facts.isOneOf as boolean | undefined) };
   },
 };
 
