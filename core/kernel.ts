@@ -95,6 +95,8 @@ export class Kernel {
   readonly #told = new WeakSet<ReloadReport>();
   readonly #ended = new AbortController();
   readonly #toldUnpriced = new Set<string>();
+  /** Addresses whose sources did not answer at the last look. */
+  #away: ReadonlySet<string> = new Set();
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -326,11 +328,22 @@ export class Kernel {
       await systemClock.sleep(ms, signal).catch(() => {});
       if (signal.aborted) return;
       try {
-        if (await this.keeper.haveSourcesChanged()) await (this.#options.reload?.('source') ?? this.reload('source'));
+        const { haveChanged, away } = await this.keeper.lookAtSources();
+        this.#tellAway(away);
+        if (haveChanged) await (this.#options.reload?.('source') ?? this.reload('source'));
       } catch (error) {
         this.log.of('sources').warn({ error: RutterError.from(error).message }, 'the sources could not be looked at');
       }
     }
+  }
+
+  /** Once when it begins, and once when it is over. */
+  #tellAway(away: ReadonlyMap<string, string>): void {
+    const log = this.log.of('sources');
+    for (const [address, error] of away)
+      if (!this.#away.has(address)) log.warn({ address, error }, 'a source does not answer; what runs goes on');
+    for (const address of this.#away) if (!away.has(address)) log.info({ address }, 'the source answers again');
+    this.#away = new Set(away.keys());
   }
 
   /** Ends what runs, in order: streams, generations and their instances, upstream connections. */

@@ -14,6 +14,7 @@ import { Evaluator } from '../plugins/evaluate.ts';
 import type { KernelServices } from '../plugins/kernel-services.ts';
 import { PackCache } from '../plugins/pack-cache.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
+import type { SourcesLook } from '../sources/remote-files.ts';
 import type { SourceChoice } from '../sources/source-table.ts';
 import { Sources } from '../sources/sources.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
@@ -192,9 +193,9 @@ export class GenerationKeeper<P> {
     return this.#sources.table.open(address.scheme, address.bucket, choice);
   }
 
-  /** Whether anything that sources hold differs from what was read last. */
-  haveSourcesChanged(): Promise<boolean> {
-    return this.#sources.haveChanged();
+  /** Whether anything that sources hold differs from what was read last, and what of it could not be looked at. */
+  lookAtSources(): Promise<SourcesLook> {
+    return this.#sources.lookAgain();
   }
 
   /** The last ten generations, oldest first, and whether what is in force was read from the files. */

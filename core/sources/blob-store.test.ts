@@ -22,6 +22,12 @@ it('gives back what it was given, by its digest, to its owner alone', async () =
   expect(await readdir(join(folder, 'store'))).toEqual([digest]);
 });
 
+it('takes the same bytes from several at once', async () => {
+  const store = new BlobStore(folder);
+  const digests = await Promise.all(Array.from({ length: 8 }, () => store.add(bytesOf('same'))));
+  expect(new Set(digests)).toEqual(new Set(await readdir(folder)));
+});
+
 it('finds nothing under a digest that is none, or that its file has no longer', async () => {
   const store = new BlobStore(folder);
   const digest = await store.add(bytesOf('good'));

@@ -20,6 +20,8 @@ export class BlobStore {
   /** What a file looks like whose bytes have been compared, by its name. */
   readonly #compared = new Map<string, string>();
 
+  #drafts = 0;
+
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -29,7 +31,8 @@ export class BlobStore {
     const digest = await digestOf(bytes);
     if ((await this.find(digest)) !== undefined) return digest;
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const draft = join(this.#folder, `${digest}.${process.pid}.draft`);
+    this.#drafts += 1;
+    const draft = join(this.#folder, `${digest}.${process.pid}.${this.#drafts}.draft`);
     await writeFile(draft, bytes, { mode: 0o600 });
     await rename(draft, join(this.#folder, digest));
     await this.#prune(digest);

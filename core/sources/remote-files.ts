@@ -38,6 +38,12 @@ const patienceMs = 10_000;
 const slowMs = 1000;
 const mostKnown = 1000;
 
+export interface SourcesLook {
+  readonly haveChanged: boolean;
+  /** Why each file could not be looked at, by its name. */
+  readonly away: ReadonlyMap<string, string>;
+}
+
 export interface RemoteFilesOptions {
   readonly store: BlobStore;
   readonly clock: Clock;
@@ -69,11 +75,17 @@ export class RemoteFiles {
   }
 
   /** Whether a file differs from what was read last. What is away has not changed; what was away and is back has. */
-  async haveChanged(): Promise<boolean> {
-    const results = await Promise.allSettled(
-      [...this.#looks.values()].map(async (look) => (await this.ask(look)) !== look.found),
-    );
-    return results.some((result) => result.status === 'fulfilled' && result.value);
+  async lookAgain(): Promise<SourcesLook> {
+    const away = new Map<string, string>();
+    const looks = [...this.#looks.values()].map(async (look) => {
+      try {
+        return (await this.ask(look)) !== look.found;
+      } catch (error) {
+        away.set(look.name, RutterError.from(error).message);
+        return false;
+      }
+    });
+    return { haveChanged: (await Promise.all(looks)).includes(true), away };
   }
 
   /** The digest of a file that is in the store then, or `absent`. Rejects when its source does not answer. */

@@ -149,13 +149,26 @@ export class RemotePluginReader {
         const bytes = await fetchFile(source, fileKey(address.prefix, { ...locked, file, digest }), { file, digest });
         await writeFile(join(draft, file), bytes, { flag: 'wx' });
       }
-      await rm(folder, { recursive: true, force: true });
-      await rename(draft, folder);
+      await this.#settle(draft, { folder, locked });
     } finally {
       await rm(draft, { recursive: true, force: true });
     }
     await this.#prune();
     return folder;
+  }
+
+  /** Another process may have brought it meanwhile, and may be reading it: what is whole is left alone. */
+  async #settle(
+    draft: string,
+    { folder, locked }: { readonly folder: string; readonly locked: Locked },
+  ): Promise<void> {
+    try {
+      await rename(draft, folder);
+    } catch {
+      if ((await this.#stored(locked)) !== undefined) return;
+      await rm(folder, { recursive: true, force: true });
+      await rename(draft, folder);
+    }
   }
 
   /** Forgets what has been out of use longest. */

@@ -11,7 +11,7 @@ import type { PluginPackage } from '../plugins/types.ts';
 import { nameOf, readFileAddress } from './address.ts';
 import { BlobStore } from './blob-store.ts';
 import { type Locked, LockFile } from './lock-file.ts';
-import { RemoteFiles, type RemoteReading } from './remote-files.ts';
+import { RemoteFiles, type RemoteReading, type SourcesLook } from './remote-files.ts';
 import { RemotePluginReader } from './remote-plugins.ts';
 import { type SourceChoice, SourceTable } from './source-table.ts';
 
@@ -63,8 +63,8 @@ export class Sources {
     this.#last = reading;
   }
 
-  haveChanged(): Promise<boolean> {
-    return this.files.haveChanged();
+  lookAgain(): Promise<SourcesLook> {
+    return this.files.lookAgain();
   }
 
   /** Remembers that what was read last is in force. */

@@ -192,6 +192,29 @@ it('keeps ten generations, and says which when asked for another', async () => {
   expect((await generations()).current).toBe(12);
 });
 
+it('goes back to each of the last ten generations, as they were', async () => {
+  const vendor = await vendorOf('one');
+  const named = (name: string) => ({ ...configuration(vendor), model_list: [openAiDeployment(name, vendor)] });
+  gateway = await startGateway({ config: named('house-1'), files: { 'word/index.ts': guard('first') } });
+  for (let turn = 2; turn <= 10; turn += 1) {
+    await gateway.writeConfig(named(`house-${turn}`));
+    await until(`generation ${turn}`, async () => {
+      await postReload(gateway);
+      return (await generations()).current === turn;
+    });
+  }
+  // Each rollback is a generation too: the oldest of ten is the next in turn.
+  for (let turn = 1; turn <= 10; turn += 1) {
+    expect((await generations()).generations[0]?.number).toBe(turn);
+    expect(await post('/admin/rollback', { generation: turn })).toMatchObject({
+      httpStatus: 200,
+      generation: turn + 10,
+    });
+    const statuses = [ask(gateway, `house-${turn}`), ask(gateway, `house-${turn === 1 ? 10 : turn - 1}`)];
+    expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([200, 400]);
+  }
+});
+
 it('refuses what it is asked in the wrong words, or by the wrong caller', async () => {
   const vendor = await vendorOf('one');
   const config = configuration(vendor, { general_settings: { master_key: key } });

@@ -1,4 +1,4 @@
-/** Callers that never pause: each asks again as soon as it has been answered. */
+/** Callers that never pause: each asks again as soon as it has been answered, or as soon as the pace allows it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamedText } from '../support/index.ts';
 
@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly concurrency: number;
   /** What every reply must say. */
   readonly text: string;
+  /** Requests a second, evenly; as many as are answered when absent. */
+  readonly perSecond?: number;
 }
 
 export interface Load {
@@ -22,10 +24,18 @@ export interface Load {
 
 const mostFailures = 10;
 
-export function startLoad({ url, model, concurrency, text }: LoadOptions): Load {
+export function startLoad({ url, model, concurrency, text, perSecond }: LoadOptions): Load {
   const failures: string[] = [];
   let answered = 0;
   let isStopped = false;
+  const startedMs = performance.now();
+  let begun = 0;
+  const myTurn = async () => {
+    begun += 1;
+    const dueMs = perSecond === undefined ? 0 : startedMs + (begun * 1000) / perSecond;
+    const ms = dueMs - performance.now();
+    if (ms > 0) await sleep(ms);
+  };
   const ask = async (stream: boolean) => {
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
@@ -41,7 +51,9 @@ export function startLoad({ url, model, concurrency, text }: LoadOptions): Load 
   const run = async (index: number) => {
     // Not all in the same moment, and not in step.
     await sleep(index);
-    while (!isStopped) {
+    for (;;) {
+      await myTurn();
+      if (isStopped) return;
       try {
         await ask(index % 4 === 0);
         answered += 1;

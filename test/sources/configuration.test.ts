@@ -168,10 +168,18 @@ describe.skipIf(rgwMissing !== undefined)(
       expect((await readdir(tmpdir())).filter((name) => name.startsWith('rutter-look-'))).toEqual([]);
       const end = await startRefused({ config: including('away/models.yaml'), startMs: 60_000 });
       expect([end.code, end.output]).toEqual([1, expect.stringContaining('1500 ms')]);
-      // Back, it is looked at as ever.
+      // Away in the midst of a run, it is told of once, and once that it is back.
+      const told = (words: string) => gateway.waitForLog(({ msg }) => String(msg).includes(words), soonMs);
+      expect(await told('a source does not answer; what runs goes on')).toMatchObject({
+        address: `s3://${bucket}/away/models.yaml`,
+        error: expect.stringContaining('1500 ms'),
+      });
       await bench.server.resume();
       await bench.put('away/models.yaml', models.two as object);
+      await told('the source answers again');
       await says('two');
+      const times = gateway.log().filter(({ msg }) => String(msg).startsWith('a source does not answer'));
+      expect(times).toHaveLength(1);
     }, 120_000);
 
     it('are read by rutter check and rutter doctor as a start would read them', async () => {

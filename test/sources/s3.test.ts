@@ -268,6 +268,46 @@ describe.skipIf(rgwMissing !== undefined)(
       await wordIs('newer');
     }, 60_000);
 
+    it('lets one of two who publish the same version at once win, and tells the other', async () => {
+      const results = await Promise.all(['mine', 'yours'].map((text) => publish('contest', { word: text }, ours)));
+      expect(results.map(({ code }) => code).sort()).toEqual([0, 1]);
+      expect(results.map(({ stderr }) => stderr).join('')).toContain('is published already, with other files');
+      gateway = await startGateway({ config: configuration(`s3://${bucket}/contest/word@1`) });
+      expect(await word()).toBe(results[0]?.code === 0 ? 'mine' : 'yours');
+    }, 60_000);
+
+    it('replaces a plugin in all workers or in none', async () => {
+      await publish('workers', { word: 'before' }, ours);
+      gateway = await startGateway({
+        config: configuration(`s3://${bucket}/workers/word@~1.2.0`),
+        args: ['--workers', '2'],
+        startMs: 90_000,
+      });
+      const words = async () => [...new Set(await Promise.all(Array.from({ length: 8 }, word)))].join();
+      expect(await words()).toBe('before');
+      await publish('workers', { word: 'after', version: '1.2.9' }, ours);
+      await until('the word in all workers', async () => (await words()) === 'after', 20_000);
+      const back = await fetch(`${gateway.url}/admin/rollback`, { method: 'POST' });
+      expect([back.status, await words()]).toEqual([200, 'before']);
+    }, 120_000);
+
+    it.runIf(process.env.RUTTER_TEST_SLOW === '1')(
+      'serves through a minute without its server, and takes up what is new within a poll of its return',
+      async () => {
+        await publish('minute', { word: 'before' }, ours);
+        gateway = await startGateway({ config: configuration(`s3://${bucket}/minute/word@^1`) });
+        await server.pause();
+        for (let second = 0; second < 60; second += 1) {
+          expect([await word(), (await ask(gateway)).status]).toEqual(['before', 200]);
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+        }
+        await server.resume();
+        await publish('minute', { word: 'after', version: '1.3.0' }, ours);
+        await wordIs('after');
+      },
+      180_000,
+    );
+
     it('loses no entry of several who publish at once', async () => {
       const names = Array.from({ length: 4 }, (_none, index) => `author-${index}`);
       const results = await Promise.all(names.map((name) => publish('crowd', { name }, ours)));

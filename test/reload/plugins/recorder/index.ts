@@ -92,7 +92,9 @@ export default definePlugin({
               collect();
             }
             const { rss, heapUsed, external } = process.memoryUsage();
-            return { body: { rss, heapUsed, external } };
+            const resources: Record<string, number> = {};
+            for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
+            return { body: { rss, heapUsed, external, resources } };
           },
         },
       ],
