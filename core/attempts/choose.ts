@@ -136,10 +136,10 @@ function ofTie(
   const tie = ties.map((one) => one.filter((target) => open.includes(target))).find((one) => one.length > 0) ?? open;
   if (tie.length > 1) return given(call, group, decide(call, { ...asking, open: tie, from }));
   const selection = { ranking: tie, reason: 'chosen by the strategy itself', by: [] };
-  return first(call, group, { open, selection, strategies: [], startedAt, preparedAt: startedAt });
+  return first(call, group, { open, selection, strategies: [], reviewers: [], startedAt, preparedAt: startedAt });
 }
 
-interface Deciding extends Pick<DecidedInit, 'selection' | 'strategies' | 'startedAt' | 'preparedAt'> {
+interface Deciding extends Pick<DecidedInit, 'selection' | 'strategies' | 'reviewers' | 'startedAt' | 'preparedAt'> {
   readonly open: readonly Target[];
 }
 
@@ -148,7 +148,8 @@ function decide(call: ModelCall, asking: Asking): Deciding | Promise<Deciding> {
   const { selector, open, from = 0, startedAt } = asking;
   if (open.length > 1 && (selector.isAhead || selector.preparers.length > 0)) return decideLater(call, asking);
   const selection = selector.select(call.facts, open, from);
-  return { open, selection, strategies: asked(selector, from), startedAt, preparedAt: startedAt };
+  const { reviewers } = selector;
+  return { open, selection, strategies: asked(selector, from), reviewers, startedAt, preparedAt: startedAt };
 }
 
 const asked = ({ strategies }: Selector, from: number) => (from === 0 ? strategies : strategies.slice(from));
@@ -159,21 +160,22 @@ async function decideLater(call: ModelCall, { selector, open, from = 0, startedA
   const answer = selector.isAhead
     ? selector.selectAhead(call.facts, open, from)
     : selector.select(call.facts, open, from);
-  return { open, selection: await answer, strategies: asked(selector, from), startedAt, preparedAt };
+  const { reviewers } = selector;
+  return { open, selection: await answer, strategies: asked(selector, from), reviewers, startedAt, preparedAt };
 }
 
 function first(call: ModelCall, group: Group, { open, ...deciding }: Deciding): Target {
   const { facts, path, decisions } = call;
-  call.route = deciding.selection.reason;
   const decided = new Decided({
     ...deciding,
     ...{ group: group.name, facts, exposure: exposureOf(call, group.name), onFault: path.services.onFault },
   });
   call.decided = decided;
+  call.route = decided.reason;
   if (decisions.length === 0 && path.experiments.length > 0 && open.length > 1 && !call.isDryRun)
     askShadows(call, group.name, open, decided);
   if (decisions.length < mostDecisions) decisions.push(decided);
-  return deciding.selection.ranking[0] as Target;
+  return decided.ranking[0] as Target;
 }
 
 async function prepared(

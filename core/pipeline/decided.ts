@@ -31,6 +31,8 @@ export interface DecidedInit {
   readonly selection: Selection;
   /** All that could have been asked, in order. */
   readonly strategies: readonly PluginInstance[];
+  /** Those of them that look at the ranking again. */
+  readonly reviewers: readonly PluginInstance[];
   /** Of `performance.now()`: when the candidates were there, and when the features were. */
   readonly startedAt: number;
   readonly preparedAt: number;
@@ -48,17 +50,21 @@ export class Decided {
   readonly #endedAt = performance.now();
   readonly #deciding: readonly Deciding[];
   readonly #silent: readonly DecidingStrategy[];
+  /** Best first, after all that had a say. */
+  readonly ranking: readonly Candidate[];
+  readonly reason: string;
   readonly shadows: ShadowDecision[] = [];
 
   constructor(init: DecidedInit) {
     this.#init = init;
     const { selection, facts, onFault } = init;
-    this.#deciding = selection.by.map((instance) => explained(instance, facts, onFault));
-    this.#silent = selection.ranking.length < 2 ? [] : silentAhead(init);
-  }
-
-  get ranking(): readonly Candidate[] {
-    return this.#init.selection.ranking;
+    const deciding = selection.by.map((instance) => explained(instance, facts, onFault));
+    const isChoice = selection.ranking.length > 1;
+    const review = isChoice && init.reviewers.length > 0 ? reviewed(init, deciding) : undefined;
+    this.#deciding = review ? [...deciding, ...review.by] : deciding;
+    this.#silent = isChoice ? silentAhead(init) : [];
+    this.ranking = review?.ranking ?? selection.ranking;
+    this.reason = review ? review.reason : selection.reason;
   }
 
   get exposure(): Exposure | undefined {
@@ -66,8 +72,8 @@ export class Decided {
   }
 
   record(): Decision {
-    const { group, selection, startedAt, preparedAt, exposure } = this.#init;
-    const { ranking, reason } = selection;
+    const { group, startedAt, preparedAt, exposure } = this.#init;
+    const { ranking, reason } = this;
     return {
       group,
       strategies: this.#deciding.map(({ strategy }) => strategy),
@@ -85,8 +91,8 @@ export class Decided {
 
   /** ` of 3 in 41 us; rutter-auto 0.1.0, artefact 1f0a…: small 0.91 quality 0.93 $0.00002, large 0.87`. */
   inWords(): string {
-    const { selection, startedAt, exposure } = this.#init;
-    const { ranking } = selection;
+    const { startedAt, exposure } = this.#init;
+    const { ranking } = this;
     if (ranking.length < 2) return exposure ? armInWords(exposure) : '';
     const strategies = this.#deciding.map(({ strategy }) => strategyInWords(strategy));
     for (const strategy of this.#silent) strategies.push(`${strategyInWords(strategy)}: left to others`);
@@ -134,13 +140,44 @@ function judgedInWords({ model, score, quality, costUsd }: DecidedCandidate): st
 
 const digits = (value: number) => String(Number(value.toPrecision(4)));
 
+interface Review {
+  readonly ranking: readonly Candidate[];
+  readonly reason: string;
+  readonly by: readonly Deciding[];
+}
+
+/** A reviewer may put one candidate first; it can neither invent one nor take one away. */
+function reviewed(init: DecidedInit, deciding: readonly Deciding[]): Review {
+  const { selection, reviewers, facts, onFault } = init;
+  const judged = deciding.flatMap((one) => one.judged);
+  const by: Deciding[] = [];
+  let { ranking, reason } = selection;
+  for (const instance of reviewers) {
+    try {
+      const first = (instance.value as Strategy).review?.(facts, ranking, judged);
+      const told = explained(instance, facts, onFault);
+      if (first !== undefined && !ranking.includes(first))
+        throw new TypeError('review put a candidate first that it was not given');
+      if (first !== undefined && first !== ranking[0]) {
+        ranking = [first, ...ranking.filter((one) => one !== first)];
+        reason = `${reason}, then changed by ${instance.name}`;
+      }
+      if (told.strategy.reason !== undefined) by.push(told);
+    } catch (error) {
+      onFault(instance, error);
+    }
+  }
+  return { ranking, reason, by };
+}
+
 /** Whoever was asked first and had nothing to say, as far as it can tell why. */
-function silentAhead({ selection, strategies, facts, onFault }: DecidedInit): readonly DecidingStrategy[] {
+function silentAhead({ selection, strategies, reviewers, facts, onFault }: DecidedInit): readonly DecidingStrategy[] {
   const first = selection.by[0];
   const silent: DecidingStrategy[] = [];
   for (const instance of strategies) {
     if (instance === first) break;
-    if ((instance.value as Strategy).explain) silent.push(explained(instance, facts, onFault).strategy);
+    if ((instance.value as Strategy).explain && !reviewers.includes(instance))
+      silent.push(explained(instance, facts, onFault).strategy);
   }
   return silent;
 }

@@ -66,6 +66,8 @@ export class Selector {
   readonly strategies: readonly PluginInstance<'strategy'>[];
   readonly orchestrator: PluginInstance<'strategy'> | undefined;
   readonly preparers: readonly PluginInstance<'strategy'>[];
+  /** Those that look at the ranking again when it is there. */
+  readonly reviewers: readonly PluginInstance<'strategy'>[];
   /** Those with limits of their own. */
   readonly chargers: readonly Held<Strategy>[];
 
@@ -73,6 +75,7 @@ export class Selector {
     this.strategies = strategies;
     this.orchestrator = strategies.find(({ value }) => (value as Strategy).orchestrate !== undefined);
     this.preparers = strategies.filter(({ value }) => (value as Strategy).prepare !== undefined);
+    this.reviewers = strategies.filter(({ value }) => (value as Strategy).review !== undefined);
     this.chargers = strategies.flatMap((instance) => {
       const value = instance.value as Strategy;
       return value.charge ? [{ instance, value }] : [];

@@ -125,7 +125,13 @@ function decidedBy(
   const served = candidates.filter((candidate) => candidate === servedBy);
   const ranking = [...served, ...candidates.filter((candidate) => candidate !== servedBy)];
   return new Decided({
-    ...{ group: call.group, facts, selection: { ranking, reason, by: [instance] }, strategies: [instance] },
+    ...{
+      group: call.group,
+      facts,
+      selection: { ranking, reason, by: [instance] },
+      strategies: [instance],
+      reviewers: [],
+    },
     ...{ startedAt, preparedAt: startedAt, exposure: exposureOf(call, call.group), onFault: path.services.onFault },
   });
 }

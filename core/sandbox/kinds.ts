@@ -53,7 +53,7 @@ const served: Readonly<Partial<Record<Kind, readonly string[]>>> = {
 };
 
 /** Left out without harm: what they would add is told in a warning. */
-const leftOut: readonly string[] = ['health', 'explain', 'charge', 'charged', 'discharged', 'limits'];
+const leftOut: readonly string[] = ['health', 'explain', 'review', 'charge', 'charged', 'discharged', 'limits'];
 
 export function partsServed(kind: Kind): readonly string[] {
   return [...(served[kind] ?? []), 'dispose'];

@@ -2,7 +2,7 @@
  * What each kind of plugin returns from `setup`, and the facets any may add.
  */
 import type { ChatEvent, ChatReply, ChatRequest } from './chat.ts';
-import type { Explanation } from './decision.ts';
+import type { Explanation, Judgement } from './decision.ts';
 import type {
   CacheableReply,
   Call,
@@ -255,6 +255,12 @@ export interface Strategy extends Charging {
    * decision, asked behind `select`. Numbers at hand, nothing computed anew; no paths and no words of the request.
    */
   explain?(context: RequestContext): Explanation | undefined;
+  /**
+   * Asked at once when all have ranked and ties are broken: which candidate is to go first after all; undefined leaves it.
+   * `judged` is what those that ranked say of the candidates. For what stands across models, such as the price of a
+   * change.
+   */
+  review?(context: RequestContext, ranking: readonly Candidate[], judged: readonly Judgement[]): Candidate | undefined;
   /**
    * Several rounds of calls. Its result is the reply; only what it returns streams to the client. Undefined leaves the
    * request to plain routing, where `select` and the strategies after it are asked. Inner calls are not orchestrated again.

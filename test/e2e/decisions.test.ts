@@ -225,11 +225,15 @@ describe('decisions of a running gateway', async () => {
     const { body } = await get(gateway, '/router/info');
     expect(body).toMatchObject({
       strategies: [{ name: 'llmrouter-knn', plugin: 'llmrouter-knn', version: '0.1.0' }],
-      groups: [{ name: 'chat', strategies: ['llmrouter-knn'], deployments: 2 }, { name: 'other' }],
+      groups: [
+        { name: 'chat', strategies: ['llmrouter-knn'], deployments: 2 },
+        { name: 'other' },
+        { name: 'auto', groups: ['chat', 'other'], deployments: 3 },
+      ],
       decisions_kept: expect.any(Number),
     });
     const ofBob = await get(gateway, '/router/info', 'sk-bob');
-    expect((ofBob.body.groups as { name: string }[]).map(({ name }) => name)).toEqual(['other']);
+    expect((ofBob.body.groups as { name: string }[]).map(({ name }) => name)).toEqual(['other', 'auto']);
   });
 
   it('name each try of a request, and the fallback', async () => {

@@ -63,6 +63,7 @@ export const balancers: readonly string[] = [
   'cost-based-routing',
   'latency-based-routing',
   'least-busy',
+  'prompt-caching',
   'simple-shuffle',
   'usage-based-routing',
 ];

@@ -128,7 +128,12 @@ describe('optional_pre_call_checks', async () => {
       ],
       router_settings: {
         num_retries: 0,
-        optional_pre_call_checks: ['session_affinity', 'enforce_model_rate_limits', 'sesion_afinity', 'prompt_caching'],
+        optional_pre_call_checks: [
+          'session_affinity',
+          'enforce_model_rate_limits',
+          'sesion_afinity',
+          'forward_client_headers_by_model_group',
+        ],
       },
     },
   });
@@ -147,7 +152,7 @@ describe('optional_pre_call_checks', async () => {
   it('are told of where nothing answers to the name, with the one that may have been meant', () => {
     const warned = gateway.output();
     expect(warned).toMatch(/sesion_afinity.*session_affinity/);
-    expect(warned).toContain('prompt_caching');
+    expect(warned).toContain('forward_client_headers_by_model_group');
     expect(warned).toContain('optional_pre_call_checks[3]');
     expect(warned).not.toMatch(/answers to ."enforce_model_rate_limits/);
   });

@@ -136,6 +136,7 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
   }),
   'observer-feedback': () => ({ host: { services: { embedder: lengths, store: emptyStore, state: silentState } } }),
   'observer-decisions': () => ({ host: { services: { routing: noRouting, state: silentState } } }),
+  'prompt-caching': () => ({ host: { services: { state: silentState } } }),
   'protocol-openai': () => ({ host: { services: { models: noModels } } }),
   'provider-anthropic': () => ({ streams, replies }),
   'provider-gemini': () => ({ streams: geminiStreams, replies: geminiReplies }),

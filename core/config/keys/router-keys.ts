@@ -70,7 +70,7 @@ export const routerBlock: KeyBlock = {
     default_max_parallel_requests: honoured('integer', 'Most calls at once of a deployment that names no number.'),
     optional_pre_call_checks: kept(
       'list',
-      'Further rules ahead of a call: `router_budget_limiting`, `enforce_model_rate_limits`, `deployment_affinity`, `session_affinity`.',
+      'Further rules ahead of a call: `router_budget_limiting`, `enforce_model_rate_limits`, `deployment_affinity`, `session_affinity`, `prompt_caching`.',
     ),
     provider_budget_config: kept('map', 'Budgets, by provider: `openai: {budget_limit: 10, time_period: 1d}`.'),
     caching_groups: caches('list', 'Groups that share cached replies.'),
