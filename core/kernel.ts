@@ -3,6 +3,7 @@
  * and the HTTP edge on top.
  */
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Clock,
@@ -18,11 +19,13 @@ import { kernelRoutes } from './admin/routes.ts';
 import { RetryBudget } from './attempts/retry-budget.ts';
 import { Watchdog } from './attempts/watchdog.ts';
 import type { Configuration } from './config/types.ts';
+import { canaryRow, type Verdict } from './generation/canary.ts';
 import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
 import { telling } from './generation/read-composition.ts';
 import type { ReloadReport, Rollback } from './generation/report.ts';
 import { createRoot } from './generation/tokens.ts';
+import { isInShare } from './http/canary-share.ts';
 import { checkRoutes } from './http/check-routes.ts';
 import { Gateway } from './http/gateway.ts';
 import { RouteTable } from './http/routes.ts';
@@ -66,7 +69,7 @@ export interface KernelOptions {
   /** Nothing is done of its own accord: no health checks in the background. */
   readonly isQuiet?: boolean;
   /** Asked for by the admin routes; the kernel's own when absent. */
-  reload?(source: string, back?: Rollback): Promise<ReloadReport>;
+  reload?(source: string, back?: Rollback | Verdict): Promise<ReloadReport>;
 }
 
 export const systemClock: Clock = {
@@ -147,7 +150,15 @@ export class Kernel {
       firstNumber: options.firstGeneration ?? 1,
       ...(options.supervise ? { supervise: options.supervise } : {}),
     });
-    this.gateway = new Gateway({ current: () => this.#current(), log: this.log.of('http') });
+    this.gateway = new Gateway({ current: (headers) => this.#for(headers), log: this.log.of('http') });
+  }
+
+  /** The generation that serves a request: the canary for its share of the credentials. */
+  #for(headers: IncomingHttpHeaders) {
+    const current = this.#current();
+    const { canary } = this.keeper;
+    if (canary === undefined) return current;
+    return isInShare(headers, current.configuration.kernel.keyHeader, canary.share) ? canary.live.generation : current;
   }
 
   #current() {
@@ -190,12 +201,14 @@ export class Kernel {
       plugins: () => ({
         generation: this.keeper.current?.number,
         waiting: this.keeper.waiting,
+        canary: this.keeper.canary && canaryRow(this.keeper.canary),
         plugins: this.keeper.list(),
       }),
       routes: () => this.#current().path.routes.list(),
       release: (name) => this.#sandbox.release(name),
       reload: (source) => this.#options.reload?.(source) ?? this.reload(source),
       rollback: (back) => this.#options.reload?.('rollback', back) ?? this.rollback(back),
+      settle: (verdict) => this.#options.reload?.(verdict.canary, verdict) ?? this.#settle(verdict),
       plan: (given) => this.keeper.plan(given),
       generations: () => this.keeper.generations(),
     });
@@ -211,6 +224,12 @@ export class Kernel {
   /** Puts an earlier composition in force, until the files change or a reload is asked for. */
   async rollback(back: Rollback): Promise<ReloadReport> {
     const report = await this.keeper.rollback(back);
+    this.reported(report);
+    return report;
+  }
+
+  async #settle(verdict: Verdict): Promise<ReloadReport> {
+    const report = await this.keeper.settle(verdict);
     this.reported(report);
     return report;
   }
@@ -270,12 +289,32 @@ export class Kernel {
     this.#services.authenticator.useVariables(current.configuration.variables);
     if (!this.#options.isQuiet) this.#health.watch(current.path.path);
     this.#services.retryBudget.share = kernel.retryBudget;
-    // The drain deadline may end a generation under requests that still run on it.
-    current.signal.addEventListener('abort', () => abortAll(current, RutterError.from(current.signal.reason)));
+    this.#abortWhenLate(current);
+  }
+
+  /** The drain deadline may end a generation under requests that still run on it. */
+  #abortWhenLate(generation: Generation<Compiled>): void {
+    const { signal, path } = generation;
+    // One that was the canary has been seen to.
+    if (!path.path.isCanary)
+      signal.addEventListener('abort', () => abortAll(generation, RutterError.from(signal.reason)));
+    path.path.isCanary = false;
+  }
+
+  #onCanary(event: Extract<KernelEvent, { readonly type: 'canary-started' | 'canary-ended' }>): void {
+    const { type, ...fields } = event;
+    const log = this.log.of('reload');
+    const { generation } = this.keeper.canary?.live ?? {};
+    if (type === 'canary-ended') log.info(fields, `the canary was ${event.outcome}`);
+    if (type === 'canary-ended' || generation === undefined) return;
+    this.#abortWhenLate(generation);
+    generation.path.path.isCanary = true;
+    log.info(fields, 'a canary serves its share of the credentials');
   }
 
   event(event: KernelEvent): void {
     if (event.type === 'generation-started' && this.keeper.current) this.#inForce(this.keeper.current);
+    if (event.type === 'canary-started' || event.type === 'canary-ended') this.#onCanary(event);
     if (event.type === 'deployment-cooled')
       this.log
         .of('attempts')

@@ -1,5 +1,6 @@
 /** Routes that change what is in force: reload, a look at what it would do, and the way back. */
 import { type HandlerRoute, type RouteReply, RutterError } from '@rutter/plugin-sdk';
+import { type Verdict, verdicts } from '../generation/canary.ts';
 import { type GenerationList, rollbackHolds } from '../generation/history.ts';
 import type { ChangePlan } from '../generation/plan-change.ts';
 import type { ReloadReport, Rollback } from '../generation/report.ts';
@@ -7,6 +8,8 @@ import type { ReloadReport, Rollback } from '../generation/report.ts';
 export interface ReloadParts {
   reload(source: string): Promise<ReloadReport>;
   rollback(to: Rollback): Promise<ReloadReport>;
+  /** Promotes or reverts the canary. */
+  settle(verdict: Verdict): Promise<ReloadReport>;
   plan(given: { readonly text?: string } | Rollback): Promise<ChangePlan>;
   generations(): GenerationList;
 }
@@ -26,8 +29,7 @@ export function reloadRoutes(parts: ReloadParts): HandlerRoute[] {
   const rollback: Handler = async ({ query, json }) => {
     const to = readGeneration(json);
     if (readSwitch(query.dry_run)) return planned(await parts.plan(to));
-    const reply = applied(await parts.rollback(to));
-    return { ...reply, body: { ...(reply.body as object), holds_until: rollbackHolds } };
+    return holding(applied(await parts.rollback(to)));
   };
   const write = { method: 'POST', mode: 'json', permission: 'admin.write' } as const;
   return [
@@ -38,6 +40,11 @@ export function reloadRoutes(parts: ReloadParts): HandlerRoute[] {
       handler: reload,
     })),
     { ...write, path: '/admin/rollback', maxBodyBytes: 64 * 1024, handler: rollback },
+    ...verdicts.map((canary) => ({
+      ...write,
+      path: `/admin/canary/${canary}`,
+      handler: async () => holding(applied(await parts.settle({ canary }))),
+    })),
     {
       method: 'GET',
       path: '/admin/generations',
@@ -47,6 +54,12 @@ export function reloadRoutes(parts: ReloadParts): HandlerRoute[] {
     },
   ];
 }
+
+/** What was not read from the files, and yields to them. */
+const holding = (reply: RouteReply): RouteReply => ({
+  ...reply,
+  body: { ...(reply.body as object), holds_until: rollbackHolds },
+});
 
 function applied({ ok, changed, generation, reasons, started, kept, leftOut, durationMs }: ReloadReport): RouteReply {
   const status = !ok ? 'refused' : changed ? 'applied' : 'unchanged';

@@ -14,6 +14,7 @@ rutter plugins [options]     lists what a running gateway is made of, with the r
 rutter reload [options]      makes a running gateway read its configuration again
 rutter diff [FILE]           tells what a reload would start, stop and carry over; changes nothing
 rutter rollback [N]          puts an earlier generation of a running gateway in force again
+rutter canary [VERDICT]      tells which canary runs; promote puts it in force, revert ends it
 rutter generations           lists the last ten generations of a running gateway
 rutter publish FOLDER        puts a packed plugin where gateways look for it
 rutter version               says which Rutter this is
@@ -29,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<(args: readonly string[]) 
   reload: async () => (await import('./remote.ts')).requestReload,
   diff: async () => (await import('./reload-commands.ts')).diff,
   rollback: async () => (await import('./reload-commands.ts')).rollback,
+  canary: async () => (await import('./reload-commands.ts')).canary,
   generations: async () => (await import('./reload-commands.ts')).generations,
   publish: async () => (await import('./publish.ts')).publishCommand,
   version: async () => async () => {

@@ -1,7 +1,7 @@
 /** Commands about changes of a running gateway: `rutter diff`, `rutter rollback`, `rutter generations`. */
 import { readFile } from 'node:fs/promises';
 import { RutterError } from '@rutter/plugin-sdk';
-import { ask, askedMs, read, refuse, reloadMs, table, tellChange, usage } from './remote.ts';
+import { type Asked, ask, askedMs, read, refuse, reloadMs, table, tellChange, usage } from './remote.ts';
 
 const commands = {
   diff: {
@@ -20,6 +20,15 @@ With FILE, as if it stood in place of the gateway's configuration. Ends with 1 w
       'rollback [N]',
       `Puts what generation N was made of in force again, or the one before when N is left out; any of the
 last ten. It holds until the next change of a file, or a reload that is asked for.`,
+    ),
+  },
+  canary: {
+    name: 'canary',
+    mostArguments: 1,
+    usage: usage(
+      'canary [promote|revert]',
+      `Tells which canary runs beside the generation in force. "promote" puts it in force for everybody, "revert" ends
+it; until the next change of a file, or a reload that is asked for.`,
     ),
   },
   generations: { name: 'generations', usage: usage('generations', 'Lists the last ten generations, oldest first.') },
@@ -70,10 +79,43 @@ export async function rollback(args: readonly string[]): Promise<number> {
     throw new RutterError('ERR_CONFIG_INVALID', `Found "${text}"; expected the number of a generation.`);
   const body = text === undefined ? {} : { generation: Number(text) };
   const reply = await ask(asked, { method: 'POST', path: '/admin/rollback', timeoutMs: reloadMs, body });
+  return tellHolding(asked, reply);
+}
+
+function tellHolding(asked: Asked, reply: Awaited<ReturnType<typeof ask>>): number {
   const code = tellChange(asked, reply);
   const { holds_until: until } = reply.body as { holds_until?: string };
   if (code === 0 && !asked.isJson) process.stdout.write(`It holds until ${until}.\n`);
   return code;
+}
+
+export async function canary(args: readonly string[]): Promise<number> {
+  const asked = read(args, commands.canary);
+  if (asked === undefined) return 0;
+  const [verdict] = asked.positionals;
+  if (verdict === undefined) return tellCanary(asked);
+  if (verdict !== 'promote' && verdict !== 'revert')
+    throw new RutterError('ERR_CONFIG_INVALID', `Found "${verdict}"; expected promote or revert.`);
+  return tellHolding(
+    asked,
+    await ask(asked, { method: 'POST', path: `/admin/canary/${verdict}`, timeoutMs: reloadMs }),
+  );
+}
+
+async function tellCanary(asked: Asked): Promise<number> {
+  const { status, body } = await ask(asked, { method: 'GET', path: '/admin/plugins', timeoutMs: askedMs });
+  if (status !== 200) throw refuse(status, body);
+  const { generation, canary: row } = body as {
+    readonly generation: number;
+    readonly canary?: Readonly<Record<'generation' | 'share' | 'leases' | 'startedAt', number>>;
+  };
+  if (asked.isJson) process.stdout.write(`${JSON.stringify(row ?? null, undefined, 2)}\n`);
+  else if (row === undefined) process.stdout.write(`generation ${generation} is in force; there is no canary\n`);
+  else
+    process.stdout.write(
+      `generation ${generation} is in force; generation ${row.generation} serves ${row.share * 100} % of the credentials since ${new Date(row.startedAt).toISOString()}\n`,
+    );
+  return 0;
 }
 
 export async function generations(args: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 /** What the supervisor and its workers say to each other. */
+import type { Verdict } from '../generation/canary.ts';
 import type { ReloadReport, Rollback } from '../generation/report.ts';
 import type { ComposedInstance } from '../plugins/plan.ts';
 
@@ -15,7 +16,7 @@ export type Ask =
       readonly columns: readonly string[];
       readonly rows: readonly (readonly unknown[])[];
     }
-  | { readonly type: 'reload'; readonly source: string; readonly back?: Rollback | undefined }
+  | { readonly type: 'reload'; readonly source: string; readonly back?: Rollback | Verdict | undefined }
   /** Supervisor to worker. */
   | { readonly type: 'listen'; readonly port: number }
   /** Answered when a change can be prepared without waiting for an old generation to drain. */
@@ -25,7 +26,7 @@ export type Ask =
       readonly type: 'prepare';
       readonly source: string;
       readonly change: number;
-      readonly back?: Rollback | undefined;
+      readonly back?: Rollback | Verdict | undefined;
     }
   | { readonly type: 'commit'; readonly change: number }
   | { readonly type: 'abort'; readonly change: number };

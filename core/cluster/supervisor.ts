@@ -13,6 +13,7 @@ import { listenError } from '../cli/listen-error.ts';
 import { listenOptions } from '../cli/listening.ts';
 import type { ServeOptions } from '../cli/options.ts';
 import { stopWhenAsked } from '../cli/signals.ts';
+import type { Verdict } from '../generation/canary.ts';
 import type { ReloadReport, Rollback } from '../generation/report.ts';
 import { watchComposition } from '../generation/watch.ts';
 import { systemClock } from '../kernel.ts';
@@ -186,7 +187,7 @@ class Supervisor {
     if (ask.type === 'release') return this.#shared.release(worker, ask.key);
     if (ask.type === 'call') return this.#shared.call(worker, ask);
     if (ask.type === 'append') return this.#shared.append(ask.key, ask.table, ask);
-    if (ask.type === 'reload') return ask.back ? this.#rollback(ask.back) : this.reload(ask.source);
+    if (ask.type === 'reload') return ask.back ? this.#rollback(ask.source, ask.back) : this.reload(ask.source);
     throw new RutterError('ERR_KERNEL_INTERNAL', `A worker asked "${ask.type}".`);
   }
 
@@ -212,13 +213,13 @@ class Supervisor {
   }
 
   /** Waits its turn as every change does, and is taken together with no other. */
-  #rollback(back: Rollback): Promise<ReloadReport> {
-    const turn = this.#turn.then(() => this.#reload('rollback', back));
+  #rollback(source: string, back: Rollback | Verdict): Promise<ReloadReport> {
+    const turn = this.#turn.then(() => this.#reload(source, back));
     this.#turn = turn.catch(() => {});
     return turn;
   }
 
-  async #reload(source: string, back?: Rollback): Promise<ReloadReport> {
+  async #reload(source: string, back?: Rollback | Verdict): Promise<ReloadReport> {
     for (let tries = 1; ; tries += 1) {
       if (this.#isStopping) return this.#failed(source, 'The gateway is stopping.');
       this.#change += 1;

@@ -25,6 +25,9 @@ const rootBlock: KeyBlock = {
       'plugins',
       'Plugins beside, or in place of, those that the rest calls for. The order is that of the hooks.',
     ),
+    canary: honoured('block', 'Other plugins for a share of the callers, to be promoted or reverted.', {
+      block: 'canary',
+    }),
     plugin_trust: honoured(
       'block',
       'Which plugins that are not shipped may run, and which of them inside the gateway.',
@@ -101,6 +104,21 @@ const pluginBlock: KeyBlock = {
   },
 };
 
+const canaryBlock: KeyBlock = {
+  doc: 'A second composition beside the one in force: the same file with other plugins, for a share of the callers.',
+  open: false,
+  keys: {
+    share: honoured('number', 'Share of credentials that it serves, such as `0.05`.', {
+      min: 0,
+      max: 1,
+      needsValue: true,
+    }),
+    plugins: honoured('plugins', 'Entries that there replace those of the same instance name, or come beside them.', {
+      needsValue: true,
+    }),
+  },
+};
+
 const grantsBlock: KeyBlock = {
   doc: 'What a plugin in the sandbox may have beyond what is harmless; its manifest asks for it under `needs`.',
   open: false,
@@ -139,6 +157,7 @@ const trustedPluginsBlock: KeyBlock = {
 export const blocks = {
   root: rootBlock,
   plugin: pluginBlock,
+  canary: canaryBlock,
   grants: grantsBlock,
   credential: credentialBlock,
   deployment: deploymentBlock,

@@ -4,7 +4,7 @@ import type { BlockReader, ReadBlock } from './block-reader.ts';
 import type { Report } from './report.ts';
 import { describeValue } from './secrets.ts';
 import { formatPath, type List, type Path, type Tree } from './tree.ts';
-import type { Grants, PluginEntry } from './types.ts';
+import type { CanarySettings, Grants, PluginEntry } from './types.ts';
 
 const forms = ['use', 'path', 'strategy', 'source'] as const;
 const instanceName = /^[A-Za-z0-9][\w.-]{0,127}$/;
@@ -14,16 +14,41 @@ interface At {
   readonly path: Path;
 }
 
-export function readPlugins(list: List, reader: BlockReader, report: Report): readonly PluginEntry[] {
+/** What `canary` says; undefined where it is absent, or wrong, which is then told. */
+export function readCanary(
+  block: ReadBlock | undefined,
+  reader: BlockReader,
+  report: Report,
+): CanarySettings | undefined {
+  if (block === undefined || block.isFaulty) return undefined;
+  const { values, path, tree } = block;
+  const [share, list] = [values.get('share') as number | undefined, values.get('plugins') as List | undefined];
+  if (share !== undefined && list !== undefined && list.items.length > 0)
+    return { share, plugins: readPlugins(list, reader, { report, path: [...path, 'plugins'] }) };
+  report.refuse('error', path, {
+    tree,
+    message: 'The canary is not whole.',
+    expected: 'a "share" from 0 to 1, and under "plugins" what is to be another there',
+  });
+  return undefined;
+}
+
+interface Listed {
+  readonly report: Report;
+  /** Of the list. */
+  readonly path: Path;
+}
+
+export function readPlugins(list: List, reader: BlockReader, { report, path }: Listed): readonly PluginEntry[] {
   const entries = new Map<string, PluginEntry>();
   for (const [index, tree] of list.items.entries()) {
-    const entry = readEntry({ tree, path: ['plugins', index] }, reader, report);
+    const entry = readEntry({ tree, path: [...path, index] }, reader, report);
     if (entry === undefined) continue;
     const earlier = entries.get(entry.as);
     if (earlier?.place.file === entry.place.file) {
       report.add({
         severity: 'error',
-        path: ['plugins', index],
+        path: [...path, index],
         spot: tree.spot,
         message: `Two entries are named "${entry.as}"; the first is on line ${earlier.place.line}.`,
         found: entry.as,
@@ -125,7 +150,7 @@ function entryOf(
     trust: (read?.values.get('trust') as boolean | undefined) ?? !(isFile || isAddress(said)),
     onFailure: (read?.values.get('on_failure') as PluginEntry['onFailure'] | undefined) ?? 'abort',
     config: (read?.values.get('config') as Record<string, unknown> | undefined) ?? {},
-    reason: `listed under "plugins" in ${file}, line ${line}`,
+    reason: `listed under "${formatPath(path.slice(0, -1))}" in ${file}, line ${line}`,
     place: { file, line, column: tree.spot.column, path: formatPath(path) },
   };
 }

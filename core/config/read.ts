@@ -14,7 +14,7 @@ import { readCredentials } from './inherited-parameters.ts';
 import { kernelSettings } from './kernel-settings.ts';
 import { type Layers, type RemoteText, readLayers, readTextFile } from './layers.ts';
 import { checkModelNames } from './model-names.ts';
-import { readPlugins } from './plugin-entries.ts';
+import { readCanary, readPlugins } from './plugin-entries.ts';
 import { readTrust } from './plugin-trust.ts';
 import { costSettings } from './prices.ts';
 import { prefixesOf } from './provider-name.ts';
@@ -127,7 +127,9 @@ function build(
   const reader = new BlockReader(report);
   const { values } = reader.read('root', root, { path: [], severity: 'error' });
   const general = values.get('general_settings') as ReadBlock | undefined;
-  const plugins = values.has('plugins') ? readPlugins(values.get('plugins') as List, reader, report) : [];
+  const plugins = values.has('plugins')
+    ? readPlugins(values.get('plugins') as List, reader, { report, path: ['plugins'] })
+    : [];
   const litellm = values.get('litellm_settings') as ReadBlock | undefined;
   const credentials = readCredentials(values.get('credential_list') as List | undefined, report);
   const deployments = values.has('model_list')
@@ -152,6 +154,7 @@ function build(
   refuseLostAuthentication(general, report);
   return {
     plugins,
+    canary: readCanary(values.get('canary') as ReadBlock | undefined, reader, report),
     trust: readTrust(values.get('plugin_trust') as ReadBlock | undefined, reader, report),
     derive: (values.get('derive') as boolean | undefined) ?? true,
     deployments,

@@ -190,7 +190,7 @@ function fateInWords({ fate, owner, reason }: Key): string {
 
 const titles: Readonly<Record<string, string>> = {
   root: 'Top level',
-  plugin: '`plugins[]`',
+  plugin: '`plugins[]`, `canary.plugins[]`',
   deployment: '`model_list[]`',
   litellm_params: '`model_list[].litellm_params`',
   model_info: '`model_list[].model_info`',

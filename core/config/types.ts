@@ -57,6 +57,12 @@ export interface PluginEntry {
   readonly place: Place;
 }
 
+/** Other plugins for a share of the callers. */
+export interface CanarySettings {
+  readonly share: number;
+  readonly plugins: readonly PluginEntry[];
+}
+
 /** One key, or one name, that is trusted. */
 export interface TrustedPlugins {
   /** Undefined for plugins trusted by name. */
@@ -242,6 +248,8 @@ export interface Configuration {
   /** SHA-256 of all that took part. */
   readonly digest: string;
   readonly plugins: readonly PluginEntry[];
+  /** The entries that differ for a share of the credentials, from 0 to 1; none when absent. */
+  readonly canary?: CanarySettings | undefined;
   readonly trust: TrustSettings;
   /** False when `derive: false` switches composition by claims off. */
   readonly derive: boolean;

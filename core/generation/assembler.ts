@@ -60,6 +60,8 @@ export interface Live<P> {
 export interface Assembly<P> {
   /** Undefined when it was refused, or when nothing changed. */
   readonly live: Live<P> | undefined;
+  /** What was read; undefined where that failed. */
+  readonly read?: ReadComposition;
   readonly outcome: Pick<ReloadReport, 'diagnostics' | 'started' | 'kept' | 'leftOut'>;
 }
 
@@ -90,13 +92,14 @@ export class Assembler<P> {
       const names = read.composition.instances.map(({ name }) => name);
       return {
         live: undefined,
+        read,
         outcome: { diagnostics: attempt.warnings, started: [], kept: names, leftOut: current.leftOut },
       };
     }
     try {
       const live = (await attempt.setUpAll()) ? await this.#compileWhatCan(number, { attempt, read }) : undefined;
       const { started, kept, leftOut, warnings, problems } = attempt;
-      if (live !== undefined) return { live, outcome: { diagnostics: warnings, started, kept, leftOut } };
+      if (live !== undefined) return { live, read, outcome: { diagnostics: warnings, started, kept, leftOut } };
       await attempt.giveUp();
       return refused([...problems, ...warnings]);
     } catch (error) {

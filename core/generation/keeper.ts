@@ -18,18 +18,21 @@ import type { SourcesLook } from '../sources/remote-files.ts';
 import type { SourceChoice } from '../sources/source-table.ts';
 import { Sources } from '../sources/sources.ts';
 import { Assembler, type BuildParts, type Live } from './assembler.ts';
+import { type Canary, CanarySeat, type Next, type Verdict } from './canary.ts';
 import { ChangeQueue, type Waiting } from './change-queue.ts';
 import type { Generation } from './generation.ts';
 import { type GenerationList, History, listGenerations } from './history.ts';
 import { InstanceTable } from './instance-table.ts';
 import { type InstanceRow, listInstances } from './list.ts';
 import type { ChangePlan } from './plan-change.ts';
+import type { Made, Open, Prepared, Request } from './prepared.ts';
 import { CompositionReader, type ReadComposition, type ReadConfiguration } from './read-composition.ts';
 import { type Change, describeDiagnostic, type ReloadReport, type Rollback } from './report.ts';
 import { type Deadlines, defaultDeadlines, type Remote, traced } from './running.ts';
 import { kernelToken } from './tokens.ts';
 
 export type { BuildParts } from './assembler.ts';
+export type { Prepared } from './prepared.ts';
 
 export interface KeeperOptions<P> {
   /** Made by `createRoot`. */
@@ -51,36 +54,6 @@ export interface KeeperOptions<P> {
   readonly supervise?: (instance: ComposedInstance, key: string) => Promise<Remote>;
 }
 
-/** A generation that is ready and not yet in force, or the report why there is none. */
-export interface Prepared<P> {
-  readonly report: ReloadReport;
-  /** Undefined when the change was refused or changes nothing. */
-  readonly generation: Generation<P> | undefined;
-  /** Of what would be in force: equal in two processes where a request would not see the difference. */
-  readonly identity: string | undefined;
-}
-
-interface Open<P> {
-  readonly live: Live<P> | undefined;
-  readonly rollbackOf: number | undefined;
-  /** Ends its turn. */
-  end(): void;
-  readonly expiry: AbortController;
-}
-
-/** What is to be put in force: what the files say, or an earlier composition. */
-interface Request {
-  readonly sources: readonly string[];
-  readonly earlier?: ReadComposition;
-  readonly rollbackOf?: number | undefined;
-}
-
-interface Made<P> {
-  readonly report: ReloadReport;
-  readonly live: Live<P> | undefined;
-  readonly rollbackOf: number | undefined;
-}
-
 /** How long a prepared generation may wait for its commit. */
 const preparedMs = 60_000;
 /** How long a change under way may take to end when the keeper closes. */
@@ -98,8 +71,11 @@ export class GenerationKeeper<P> {
   readonly #history = new History();
   readonly #sources: Sources;
   #current: Live<P> | undefined;
+  readonly #canary: CanarySeat<P>;
   #awaited: Waiting | undefined;
+  /** Of the generation in force, and the last that was given to any. */
   #number: number;
+  #last: number;
   #isClosed = false;
 
   constructor(options: KeeperOptions<P>) {
@@ -108,6 +84,7 @@ export class GenerationKeeper<P> {
     const { clock, dataFolder, provides: provided } = kernel;
     this.#options = options;
     this.#number = (options.firstNumber ?? 1) - 1;
+    this.#last = this.#number;
     this.#kernel = kernel;
     this.#sources = new Sources(kernel);
     const cache = new PackCache({ folder: join(dataFolder, 'pack-cache'), clock, sandbox: kernel.sandbox });
@@ -131,6 +108,7 @@ export class GenerationKeeper<P> {
       deadlines: { ...defaultDeadlines, ...options.deadlines },
       build: (parts) => options.build(parts),
     });
+    this.#canary = new CanarySeat(this.#assembler, (event) => this.#emit(event));
     this.#queue = new ChangeQueue({
       now: () => clock.now(),
       ready: () => this.#slot(),
@@ -141,6 +119,11 @@ export class GenerationKeeper<P> {
   /** The generation in force; undefined before the first and after `close`. */
   get current(): Generation<P> | undefined {
     return this.#current?.generation;
+  }
+
+  /** The generation beside it that serves a share of the credentials. */
+  get canary(): Canary<P> | undefined {
+    return this.#canary.running;
   }
 
   /** Generations not yet drained, oldest first. */
@@ -169,6 +152,16 @@ export class GenerationKeeper<P> {
     try {
       await this.#slot();
       return this.#finish(await this.#prepare(this.#backTo(rollbackTo)));
+    } finally {
+      end();
+    }
+  }
+
+  /** Promotes or reverts the canary. ERR_REQUEST_INVALID where there is none. */
+  async settle(verdict: Verdict): Promise<ReloadReport> {
+    const end = await this.#queue.turn();
+    try {
+      return this.#finish(this.#judge(verdict));
     } finally {
       end();
     }
@@ -212,16 +205,16 @@ export class GenerationKeeper<P> {
   }
 
   /** As {@link apply}, but leaves the swap to `commit` or `abort`, one of which must follow within a minute. */
-  async prepare(change: Change & Partial<Rollback>): Promise<Prepared<P>> {
+  async prepare(change: Change & (Partial<Rollback> | Verdict)): Promise<Prepared<P>> {
     const end = await this.#queue.turn();
     try {
-      await this.#slot();
-      const request = 'rollbackTo' in change ? this.#backTo(change.rollbackTo) : { sources: [change.source] };
-      const { report, live } = await this.#prepare(request);
+      const made = await this.#made(change);
+      const { report, live, canary } = made;
       const { identity } = live ?? this.#current ?? {};
-      const prepared: Prepared<P> = { report, generation: live?.generation, identity };
+      const both = identity && canary ? JSON.stringify([identity, canary.live.identity, canary.share]) : identity;
+      const prepared: Prepared<P> = { report, generation: live?.generation, identity: both };
       const expiry = new AbortController();
-      this.#open.set(prepared, { live, end, expiry, rollbackOf: request.rollbackOf });
+      this.#open.set(prepared, { made, end, expiry });
       void this.#kernel.clock.sleep(preparedMs, expiry.signal).then(
         () => this.abort(prepared),
         () => {},
@@ -241,7 +234,7 @@ export class GenerationKeeper<P> {
         'ERR_KERNEL_INTERNAL',
         'Found no prepared generation to commit: it was refused, aborted, or waited too long.',
       );
-    const report = this.#finish({ report: prepared.report, live: open.live, rollbackOf: open.rollbackOf });
+    const report = this.#finish(open.made);
     open.end();
     return report;
   }
@@ -250,7 +243,7 @@ export class GenerationKeeper<P> {
   async abort(prepared: Prepared<P>): Promise<void> {
     const open = this.#take(prepared);
     if (open === undefined) return;
-    await open.live?.generation.retire(0);
+    await this.#giveUp(open.made);
     open.end();
   }
 
@@ -258,6 +251,7 @@ export class GenerationKeeper<P> {
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true;
     this.#current = undefined;
+    this.#canary.close();
     await Promise.all([...this.#open.keys()].map((prepared) => this.abort(prepared)));
     await Promise.all(this.live.map((generation) => generation.retire(drainMs)));
     await this.#sources.close();
@@ -269,7 +263,7 @@ export class GenerationKeeper<P> {
 
   /** Every instance that runs, and those left out of the current generation. */
   list(): readonly InstanceRow[] {
-    return listInstances(this.live, this.#current);
+    return listInstances(this.live, this.#current, this.canary?.live.generation);
   }
 
   /** An error's trace with the lines of plugins' sources in place of packed ones. */
@@ -282,10 +276,16 @@ export class GenerationKeeper<P> {
     return { sources: ['rollback'], earlier: read, rollbackOf: origin ?? rollbackOf };
   }
 
+  async #made(change: Change & (Partial<Rollback> | Verdict)): Promise<Made<P>> {
+    if ('canary' in change) return this.#judge(change);
+    await this.#slot();
+    return this.#prepare('rollbackTo' in change ? this.#backTo(change.rollbackTo) : { sources: [change.source] });
+  }
+
   async #prepare({ sources, earlier, rollbackOf }: Request): Promise<Made<P>> {
     const { clock } = this.#kernel;
     const startedMs = clock.monotonic();
-    const { live, outcome } = await this.#assembler.assemble(this.#number + 1, this.#current, earlier);
+    const { live, outcome, read } = await this.#assembler.assemble(this.#last + 1, this.#current, earlier);
     const errors = outcome.diagnostics.filter(({ severity }) => severity === 'error');
     const report: ReloadReport = {
       ...outcome,
@@ -296,24 +296,46 @@ export class GenerationKeeper<P> {
       reasons: errors.map(describeDiagnostic),
       durationMs: Math.round(clock.monotonic() - startedMs),
     };
-    if (!report.ok) this.#emit({ type: 'reload-refused', reasons: report.reasons });
-    return { report, live, rollbackOf };
+    // Back means back for everybody.
+    const made = await this.#withCanary({ report, live, rollbackOf, canary: undefined }, earlier ? undefined : read);
+    const durationMs = Math.round(clock.monotonic() - startedMs);
+    if (!made.report.ok) this.#emit({ type: 'reload-refused', reasons: made.report.reasons });
+    return { ...made, report: { ...made.report, durationMs } };
+  }
+
+  /** The canary that goes with a change; without it the change is not made either. */
+  async #withCanary(made: Made<P>, read: ReadComposition | undefined): Promise<Made<P>> {
+    if (!made.report.ok) return { ...made, canary: this.#canary.running };
+    if (read?.canary !== undefined) await this.#slot(made.live === undefined ? 0 : 1);
+    return this.#canary.beside(made, { read, last: this.#last, current: this.#current });
+  }
+
+  #judge(verdict: Verdict): Made<P> {
+    return { ...this.#canary.judge(verdict, this.#number), rollbackOf: undefined };
+  }
+
+  /** What was made and is not wanted; what runs is left as it is. */
+  async #giveUp({ live, canary }: Made<P>): Promise<void> {
+    for (const one of [canary?.live, live])
+      if (one !== undefined && !this.#live.has(one)) await one.generation.retire(0);
   }
 
   /** The swap: one reference. */
-  #finish({ report, live, rollbackOf }: Made<P>): ReloadReport {
+  #finish(made: Made<P>): ReloadReport {
+    const { report, live, rollbackOf, canary } = made;
+    if (this.#isClosed) {
+      void this.#giveUp(made);
+      return { ...report, ok: false, changed: false, reasons: ['The gateway is stopping.'] };
+    }
     if (live === undefined) {
       if (report.ok && rollbackOf === undefined) this.#history.confirm();
+      if (report.ok) this.#turnTo(canary, report.generation);
       return report;
     }
     const { generation } = live;
-    if (this.#isClosed) {
-      void generation.retire(0);
-      return { ...report, ok: false, changed: false, reasons: ['The gateway is stopping.'] };
-    }
     const before = this.#current;
     this.#number = generation.number;
-    this.#live.add(live);
+    this.#adopt(live);
     this.#current = live;
     this.#history.add({
       number: generation.number,
@@ -323,10 +345,6 @@ export class GenerationKeeper<P> {
       read: live.read,
       rollbackOf,
     });
-    void generation.settled.then(() => {
-      this.#live.delete(live);
-      this.#emit({ type: 'generation-retired', generation: generation.number });
-    });
     this.#emit({ type: 'generation-started', generation: generation.number });
     if (rollbackOf === undefined)
       void this.#sources.keep().catch((error: unknown) => {
@@ -334,7 +352,24 @@ export class GenerationKeeper<P> {
         this.#kernel.log('sources').warn(fields, 'what runs of what came from sources could not be written down');
       });
     void before?.generation.retire(generation.configuration.kernel.drainMs);
+    this.#turnTo(canary, generation.number);
     return { ...report, generation: generation.number };
+  }
+
+  #adopt(live: Live<P>): void {
+    if (this.#live.has(live)) return;
+    const { generation } = live;
+    this.#last = Math.max(this.#last, generation.number);
+    this.#live.add(live);
+    void generation.settled.then(() => {
+      this.#live.delete(live);
+      this.#emit({ type: 'generation-retired', generation: generation.number });
+    });
+  }
+
+  #turnTo(canary: Next<P>, stable: number): void {
+    if (canary !== undefined) this.#adopt(canary.live);
+    this.#canary.turnTo(canary, { stable, current: this.#current });
   }
 
   #take(prepared: Prepared<P>): Open<P> | undefined {
@@ -345,8 +380,8 @@ export class GenerationKeeper<P> {
   }
 
   /** Resolves when one more generation may live: every old one ends at its drain deadline at the latest. */
-  async #slot(): Promise<void> {
-    const most = this.#options.maxGenerations ?? 8;
+  async #slot(besides = 0): Promise<void> {
+    const most = (this.#options.maxGenerations ?? 8) - besides;
     while (this.#live.size >= most)
       await Promise.race(this.live.filter(({ isRetired }) => isRetired).map(({ settled }) => settled));
   }

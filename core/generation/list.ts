@@ -12,7 +12,7 @@ export interface InstanceRow {
   /** Of the packed text. */
   readonly digest: string;
   readonly place: string;
-  readonly state: 'running' | 'draining' | 'failed' | 'quarantined';
+  readonly state: 'running' | 'canary' | 'draining' | 'failed' | 'quarantined';
   readonly reason: string;
   /** Model groups it serves; all when undefined. */
   readonly for: readonly string[] | undefined;
@@ -27,8 +27,12 @@ export interface InstanceRow {
   readonly worker: PluginInstance['sandbox'];
 }
 
-/** In order of the hooks; instances of older generations alone come after, then those left out. */
-export function listInstances<P>(live: readonly Generation<P>[], current: Live<P> | undefined): readonly InstanceRow[] {
+/** In order of the hooks, the canary's own ahead; instances of older generations alone come after, then those left out. */
+export function listInstances<P>(
+  live: readonly Generation<P>[],
+  current: Live<P> | undefined,
+  canary?: Generation<P>,
+): readonly InstanceRow[] {
   const newestFirst = live.toReversed();
   const seen = new Map<string, PluginInstance>();
   for (const { instances } of newestFirst) for (const one of instances) if (!seen.has(one.key)) seen.set(one.key, one);
@@ -41,7 +45,10 @@ export function listInstances<P>(live: readonly Generation<P>[], current: Live<P
       version: one.manifest.version,
       digest: one.digest,
       place: one.place,
-      state: stateOf(one, current !== undefined && holding.includes(current.generation)),
+      state: stateOf(one, {
+        isCurrent: holding.includes(current?.generation as Generation<P>),
+        isCanary: holding.includes(canary as Generation<P>),
+      }),
       reason: one.reason,
       for: one.for,
       generations: holding.map(({ number }) => number),
@@ -55,9 +62,15 @@ export function listInstances<P>(live: readonly Generation<P>[], current: Live<P
   return [...rows, ...(current?.leftOut ?? []).map(leftOutRow)];
 }
 
-function stateOf({ sandbox }: PluginInstance, isCurrent: boolean): InstanceRow['state'] {
+interface Held {
+  readonly isCurrent: boolean;
+  readonly isCanary: boolean;
+}
+
+/** `canary`: held by the canary and not by the generation in force. */
+function stateOf({ sandbox }: PluginInstance, { isCurrent, isCanary }: Held): InstanceRow['state'] {
   if (sandbox?.state === 'quarantined') return 'quarantined';
-  return isCurrent ? 'running' : 'draining';
+  return isCurrent ? 'running' : isCanary ? 'canary' : 'draining';
 }
 
 function leftOutRow({

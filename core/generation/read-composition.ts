@@ -1,7 +1,7 @@
 /** From files to a composition: configuration, plugins at hand, and what the one calls for of the other. */
 import { join, resolve } from 'node:path';
 import type { RemoteTexts } from '../config/read.ts';
-import type { Configuration, Diagnostic } from '../config/types.ts';
+import type { Configuration, Diagnostic, PluginEntry } from '../config/types.ts';
 import { claimedNames, compose } from '../plugins/compose.ts';
 import { type Discovery, discover } from '../plugins/discovery.ts';
 import { type Distribution, readShipped } from '../plugins/distribution.ts';
@@ -64,6 +64,8 @@ export interface ReadComposition {
   readonly configuration: Configuration;
   readonly composition: Composition;
   readonly warnings: readonly Diagnostic[];
+  /** What a share of the credentials is to be served by in its stead. */
+  readonly canary?: { readonly share: number; readonly read: ReadComposition };
 }
 
 export type CompositionResult = ReadComposition | { readonly diagnostics: readonly Diagnostic[] };
@@ -71,6 +73,8 @@ export type CompositionResult = ReadComposition | { readonly diagnostics: readon
 interface Read {
   readonly configuration: Configuration;
   readonly discovery: Discovery;
+  /** Plugins at hand for the canary, where there is one. */
+  readonly forCanary: Discovery | undefined;
 }
 
 interface Look {
@@ -109,7 +113,7 @@ export class CompositionReader {
     const { distribution, sources } = this.#options;
     const shipped = distribution === undefined ? [] : await readShipped(distribution);
     const packages = async (configuration: Configuration) =>
-      (await this.#discover(configuration, { shipped, reading: undefined })).packages;
+      (await this.#discover(configuration, { shipped, reading: undefined })).discovery.packages;
     const reading = sources?.reading(packages);
     const result = await this.#readAll({ shipped, text, reading });
     if (reading !== undefined && !isTrial) sources?.adopt(reading, { isWhole: 'composition' in result });
@@ -117,10 +121,19 @@ export class CompositionReader {
   }
 
   async #readAll(given: Given): Promise<CompositionResult> {
-    const { distribution, provided, required } = this.#options;
     const read = await this.#readWith(given);
     if ('diagnostics' in read) return read;
-    const { configuration, discovery } = read;
+    const { configuration, discovery, forCanary } = read;
+    const stable = this.#compose(configuration, discovery);
+    if ('diagnostics' in stable || configuration.canary === undefined || forCanary === undefined) return stable;
+    const canary = this.#compose(withCanary(configuration), forCanary);
+    return 'diagnostics' in canary
+      ? canary
+      : { ...stable, canary: { share: configuration.canary.share, read: canary } };
+  }
+
+  #compose(configuration: Configuration, discovery: Discovery): CompositionResult {
+    const { provided, required, distribution } = this.#options;
     const { packages, byUse } = discovery;
     const found = discovery.diagnostics;
     if (found.some(({ severity }) => severity === 'error')) return { diagnostics: found };
@@ -159,35 +172,51 @@ export class CompositionReader {
       this.#refusedFiles = first.files ?? [];
       return 'diagnostics' in strict ? strict : first;
     }
-    const discovery = await this.#discover(first.configuration, given);
+    const { discovery, forCanary } = await this.#discover(first.configuration, given);
+    const folders = [...discovery.folders, ...(forCanary?.folders ?? [])];
     this.#files = first.configuration.files;
     this.#refusedFiles = [];
-    this.#folders = [...new Set([this.#pluginFolder(first.configuration), ...discovery.folders])];
-    const names = namesOf(discovery.packages);
+    this.#folders = [...new Set([this.#pluginFolder(first.configuration), ...folders])];
+    const names = namesOf([...discovery.packages, ...(forCanary?.packages ?? [])]);
     this.#known = names;
     const isCertain = 'configuration' in strict && JSON.stringify(names) === JSON.stringify(guess);
     const last = isCertain ? strict : await readConfiguration(names);
-    return 'diagnostics' in last ? last : { configuration: last.configuration, discovery };
+    return 'diagnostics' in last ? last : { configuration: last.configuration, discovery, forCanary };
   }
 
-  async #discover(configuration: Configuration, { shipped, reading }: Omit<Given, 'text'>): Promise<Discovery> {
-    const { plugins: entries, settings, trust } = configuration;
-    const remote = await reading?.plugins(configuration);
-    return discover({
-      remote,
-      shipped,
-      entries,
-      settings,
-      pluginFolder: this.#pluginFolder(configuration),
-      trust,
-      memory: new SignerMemory(join(this.#options.dataFolder, 'plugin-signers.json')),
-      cache: this.#options.cache,
-    });
+  /** Two versions of one plugin may stand in the file, one of them in the canary: each side finds its own. */
+  async #discover(
+    configuration: Configuration,
+    { shipped, reading }: Omit<Given, 'text'>,
+  ): Promise<Pick<Read, 'discovery' | 'forCanary'>> {
+    const { plugins, canary, settings, trust } = configuration;
+    const remote = await reading?.plugins({ ...configuration, plugins: [...plugins, ...(canary?.plugins ?? [])] });
+    const among = (entries: readonly PluginEntry[]) =>
+      discover({
+        remote,
+        shipped,
+        entries,
+        settings,
+        pluginFolder: this.#pluginFolder(configuration),
+        trust,
+        memory: new SignerMemory(join(this.#options.dataFolder, 'plugin-signers.json')),
+        cache: this.#options.cache,
+      });
+    const discovery = await among(plugins);
+    return { discovery, forCanary: canary && (await among(withCanary(configuration).plugins)) };
   }
 
   #pluginFolder(configuration: Configuration | undefined): string {
     return resolve(configuration?.kernel.pluginFolder ?? join(this.#options.dataFolder, 'plugins'));
   }
+}
+
+/** The configuration as the canary's side reads it: its entries in the stead of those of the same name. */
+function withCanary(configuration: Configuration): Configuration {
+  const { canary, plugins } = configuration;
+  const byName = new Map(plugins.map((entry) => [entry.as, entry]));
+  for (const entry of canary?.plugins ?? []) byName.set(entry.as, entry);
+  return { ...configuration, plugins: [...byName.values()] };
 }
 
 function namesOf(packages: readonly PluginPackage[]): KnownNames {

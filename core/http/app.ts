@@ -5,7 +5,7 @@
  * Koa's context ends here. What follows works on Node's request and response.
  */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { RutterError } from '@rutter/plugin-sdk';
 import Koa from 'koa';
 import { Facts } from '../pipeline/facts.ts';
@@ -21,7 +21,8 @@ import { discardRest } from './read-body.ts';
 import type { FoundRoute } from './routes.ts';
 
 export interface AppOptions {
-  current(): Holdable;
+  /** The generation that is to serve a request with these headers. */
+  current(headers: IncomingHttpHeaders): Holdable;
   isDraining(): boolean;
   readonly idempotency: IdempotentReplies;
   readonly log: { error(fields: Record<string, unknown>, message: string): void };
@@ -63,7 +64,7 @@ async function handle(
 ): Promise<void> {
   let generation: Holdable;
   try {
-    generation = options.current();
+    generation = options.current(request.headers);
   } catch (thrown) {
     sendError(response, RutterError.from(thrown), randomUUID());
     return discardRest(request, 0);

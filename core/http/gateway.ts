@@ -1,4 +1,5 @@
 /** The HTTP edge: the Koa application, WebSockets, and the listening server. */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '@rutter/plugin-sdk';
 import { createApp } from './app.ts';
 import type { Holdable } from './holdable.ts';
@@ -7,14 +8,14 @@ import { type GatewayServer, type ListenOptions, listen } from './server.ts';
 import { Upgrades } from './upgrade.ts';
 
 export class Gateway {
-  readonly #current: () => Holdable;
+  readonly #current: (headers: IncomingHttpHeaders) => Holdable;
   readonly #log: Log;
   #server: GatewayServer | undefined;
   #isDraining = false;
   #active: () => number = () => 0;
   #upgrades: Upgrades | undefined;
 
-  constructor(options: { current(): Holdable; readonly log: Log }) {
+  constructor(options: { current(headers: IncomingHttpHeaders): Holdable; readonly log: Log }) {
     this.#current = options.current;
     this.#log = options.log;
   }

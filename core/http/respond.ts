@@ -47,7 +47,8 @@ function summarise(
     requestedModel: call.model,
     group: call.group,
     deployment: target?.deployment,
-    route: routeInWords(call) + (call.servedBy && !call.cacheHit ? (call.decided?.inWords() ?? '') : ''),
+    route:
+      inCanary(call) + routeInWords(call) + (call.servedBy && !call.cacheHit ? (call.decided?.inWords() ?? '') : ''),
     attempts: call.attempts,
     retries: call.retries,
     maxRetries: call.attempts.length > 0 ? call.maxRetries : retriesOf(call),
@@ -64,6 +65,8 @@ function summarise(
     version: services.version,
   };
 }
+
+const inCanary = ({ path }: ModelCall) => (path.isCanary ? `canary (generation ${path.number}): ` : '');
 
 /** The dialect's headers and those that every reply of ours carries. */
 export function replyHeaders(call: ModelCall, vendorHeaders: Readonly<Record<string, string>>): string[] {

@@ -1,5 +1,5 @@
 /** WebSocket routes: the handshake, then messages as plain values. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type RouteRequest, type RouteSocket, RutterError, type UpgradeRoute } from '@rutter/plugin-sdk';
 import { openAiErrorEnvelope } from '@rutter/plugin-sdk/codecs';
@@ -25,11 +25,11 @@ export class Upgrades {
     maxPayload: maxMessageBytes,
     handleProtocols: (offered, request) => agreed(offered, this.#routes.get(request)?.subprotocols) ?? false,
   });
-  readonly #current: () => Holdable;
+  readonly #current: (headers: IncomingHttpHeaders) => Holdable;
   readonly #open = new Set<WebSocket>();
   readonly #routes = new WeakMap<IncomingMessage, UpgradeRoute>();
 
-  constructor(current: () => Holdable) {
+  constructor(current: (headers: IncomingHttpHeaders) => Holdable) {
     this.#current = current;
   }
 
@@ -42,13 +42,13 @@ export class Upgrades {
     socket.on('error', () => socket.destroy());
     let release = () => {};
     try {
-      const generation = this.#current();
+      const headers = withProtocolKey(request.headers);
+      const generation = this.#current(headers);
       const lease = generation.lease();
       release = () => lease.release();
       const { path, routes } = generation.path;
       const url = URL.parse(request.url ?? '/', 'http://gateway');
       if (!url) throw new RutterError('ERR_REQUEST_INVALID', 'The address cannot be read.');
-      const headers = withProtocolKey(request.headers);
       const facts = new Facts({ method: 'GET', path: url.pathname, headers, on: path });
       const { route, owner, params } = routes.find('GET', url.pathname);
       if (route.mode !== 'upgrade')

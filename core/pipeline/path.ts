@@ -104,6 +104,8 @@ export class RequestPath {
   readonly store: Store | undefined;
   readonly state: State | undefined;
   readonly embedder: Held<Embedder> | undefined;
+  /** Whether it serves a share of the callers beside the generation in force. */
+  isCanary = false;
   /** Copies of requests under way, see shadow.ts. */
   shadows = 0;
   /** Shadow decisions under way. */

@@ -137,8 +137,9 @@ const isLink = (path: string): Promise<boolean> =>
 
 /** A name is trusted by default because it means a shipped plugin; code that was merely dropped needs the word itself. */
 export function saysTrust({ place }: PluginEntry, settings: Readonly<Record<string, unknown>>): boolean {
-  const index = /^plugins\[(\d+)\]$/.exec(place.path)?.[1];
-  const written: unknown = Array.isArray(settings.plugins) ? settings.plugins[Number(index)] : undefined;
+  const [, canary, index] = /^(canary\.)?plugins\[(\d+)\]$/.exec(place.path) ?? [];
+  const { plugins } = (canary === undefined ? settings : settings.canary) as { readonly plugins?: unknown };
+  const written: unknown = Array.isArray(plugins) ? plugins[Number(index)] : undefined;
   return typeof written === 'object' && written !== null && 'trust' in written;
 }
 

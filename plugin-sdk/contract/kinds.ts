@@ -318,6 +318,15 @@ export interface UpstreamCall {
 export type KernelEvent =
   | { readonly type: 'generation-started'; readonly generation: number }
   | { readonly type: 'generation-retired'; readonly generation: number }
+  /** A generation beside the one in force serves a share of the credentials, from 0 to 1. */
+  | { readonly type: 'canary-started'; readonly generation: number; readonly share: number }
+  /** It is in force, or ends; `stable` is in force from now on. */
+  | {
+      readonly type: 'canary-ended';
+      readonly generation: number;
+      readonly outcome: 'promoted' | 'reverted' | 'replaced';
+      readonly stable: number;
+    }
   | { readonly type: 'reload-refused'; readonly reasons: readonly string[] }
   | {
       readonly type: 'deployment-cooled';

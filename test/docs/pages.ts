@@ -78,6 +78,9 @@ const kernelRoutes: Readonly<Record<string, string>> = {
     'Reads the configuration again: 200 when applied or unchanged, 409 with the reasons when refused. With `?dry_run=true` it says what would start, stop and be carried over, and why, and changes nothing; `{configuration}` in its body, a text, is then taken for the configuration.',
   'POST /config/reload': 'The same.',
   'POST /llmrouter/reload': 'The same.',
+  'POST /admin/canary/promote':
+    'Puts the canary in force for everybody. Holds until the next change of a file, or a reload that is asked for; 400 where there is no canary, 409 with the reasons when refused.',
+  'POST /admin/canary/revert': 'Ends the canary; everybody is served by the generation in force. As above.',
   'POST /admin/rollback':
     'Puts what an earlier generation was made of in force again: `{generation}` of the last ten, or the one before. It holds until the next change of a file, or a reload that is asked for. `?dry_run=true` as above.',
   'GET /admin/generations':
