@@ -124,15 +124,20 @@ export class CompositionReader {
     const read = await this.#readWith(given);
     if ('diagnostics' in read) return read;
     const { configuration, discovery, forCanary } = read;
-    const stable = this.#compose(configuration, discovery);
+    const { reading } = given;
+    const stable = await this.#compose(configuration, discovery, reading);
     if ('diagnostics' in stable || configuration.canary === undefined || forCanary === undefined) return stable;
-    const canary = this.#compose(withCanary(configuration), forCanary);
+    const canary = await this.#compose(withCanary(configuration), forCanary, reading);
     return 'diagnostics' in canary
       ? canary
       : { ...stable, canary: { share: configuration.canary.share, read: canary } };
   }
 
-  #compose(configuration: Configuration, discovery: Discovery): CompositionResult {
+  async #compose(
+    configuration: Configuration,
+    discovery: Discovery,
+    reading: SourceReading | undefined,
+  ): Promise<CompositionResult> {
     const { provided, required, distribution } = this.#options;
     const { packages, byUse } = discovery;
     const found = discovery.diagnostics;
@@ -146,7 +151,6 @@ export class CompositionReader {
       required,
     });
     if ('diagnostics' in result) return { diagnostics: [...found, ...result.diagnostics] };
-    const { reading } = given;
     const brought = reading && (await bringArtefacts(result.composition, { configuration, packages, reading }));
     if (brought?.diagnostics.some(({ severity }) => severity === 'error'))
       return { diagnostics: [...found, ...brought.diagnostics] };
