@@ -32,6 +32,7 @@ import type { Authenticator } from '../upstream/auth/authenticator.ts';
 import type { Upstream } from '../upstream/exchange.ts';
 import { type FeatureDefinitions, featureValues } from './features.ts';
 import { createHooks, type Hooks, Selector } from './hooks.ts';
+import { mayCall } from './may-call.ts';
 import type { ModelCall } from './model-call.ts';
 import { type Group, ModelTable } from './models.ts';
 import { tapPreRoute } from './pre-route.ts';
@@ -181,7 +182,7 @@ export class RequestPath {
 
   /** Loops around calls for this group, the outermost first. */
   wrapsOf(group: Group): readonly Held<Facets>[] {
-    return this.wraps.filter(({ instance }) => instance.for === undefined || instance.for.includes(group.name));
+    return this.wraps.filter(({ instance }) => instance.for === undefined || isFor(instance.for, group.name));
   }
 
   /** The strategies of a group: those named `for` it ahead of the general ones. */
@@ -189,7 +190,7 @@ export class RequestPath {
     let selector = this.#selectors.get(group.name);
     if (!selector) {
       if (this.#selectors.size >= 2000) this.#selectors.clear();
-      const own = this.#strategies.filter((instance) => instance.for?.includes(group.name));
+      const own = this.#strategies.filter((instance) => instance.for && isFor(instance.for, group.name));
       const general = this.#strategies.filter((instance) => instance.for === undefined);
       selector = new Selector([...own, ...general], this.hooks, this.services.onFault);
       this.#selectors.set(group.name, selector);
@@ -237,3 +238,7 @@ function dialectsByName(instances: readonly PluginInstance[]): Map<string, Diale
   for (const { value } of instances) for (const dialect of value.dialects ?? []) dialects.set(dialect.name, dialect);
   return dialects;
 }
+
+/** Groups by name; one with a `*` stands for every name that a wildcard group of that name serves. */
+const isFor = (groups: readonly string[], name: string): boolean =>
+  groups.includes(name) || groups.some((group) => group.includes('*') && mayCall([group], name));

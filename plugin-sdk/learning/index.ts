@@ -19,6 +19,8 @@ export { linearLearner } from './learners/linear.ts';
 export { machinesLearner } from './learners/machines.ts';
 export { neighboursLearner } from './learners/neighbours.ts';
 export { networkAsLayers, networkLearner, storeNetwork } from './learners/network.ts';
+export { pairFactorsLearner } from './learners/pair-factors.ts';
+export { pairRatingsLearner } from './learners/pair-ratings.ts';
 export { tasksLearner } from './learners/tasks.ts';
 export { isOnFront, type Valued, valueLearner, worthOf } from './learners/value.ts';
 export {
@@ -43,6 +45,7 @@ export { posteriorJudge } from './online/posterior.ts';
 export { ratingsJudge } from './online/ratings.ts';
 export { meansByModel, type OutcomeRow, type Outcomes, OutcomeTable, pick, type Question } from './outcomes.ts';
 export { packFeatures, unpackFeatures } from './packed-features.ts';
+export { type PairStrategyOptions, pairStrategy, pairStrategyConfig } from './pair-strategy.ts';
 export { readJsonLines, readOutcomeRow, readOutcomes } from './read.ts';
 export {
   type LearnedStrategyOptions,

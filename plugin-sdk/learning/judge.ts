@@ -5,7 +5,7 @@ import type { Artefact } from './artefact.ts';
 import type { Features } from './features.ts';
 import type { Predictor } from './learner.ts';
 
-export interface Judgements {
+interface Judgements {
   /** As {@link Predictor.quality}, for this request. */
   readonly quality: Float64Array;
   /** What is left of the preferred model's margin, 0 to 1; 1 when absent. */

@@ -35,7 +35,7 @@ export function namedKinds({ outcomes }: TrainingSet): Kinds | undefined {
 export const kindsOf = (set: TrainingSet, seed: number): Kinds => namedKinds(set) ?? clustered(set, seed);
 
 /** Centres of clusters of like questions, one after the other. */
-export function centresOf({ features }: TrainingSet, seed: number, count = clusters): Float32Array {
+function centresOf({ features }: TrainingSet, seed: number, count = clusters): Float32Array {
   const { values, width } = denseRows(features, scale);
   return kMeans(values, width, { seed, clusters: Math.min(count, features.length), passes: 30 });
 }

@@ -12,6 +12,8 @@ import {
   machinesLearner,
   neighboursLearner,
   networkLearner,
+  pairFactorsLearner,
+  pairRatingsLearner,
   tasksLearner,
   valueLearner,
 } from '@rutter/plugin-sdk/learning';
@@ -29,6 +31,8 @@ export const learners: ReadonlyMap<string, Learner> = new Map<string, Learner>([
   ['llmrouter-cost-aware', valueLearner],
   ['threshold', difficultyLearner],
   ['taskaware', tasksLearner],
+  ['routellm-mf', pairFactorsLearner],
+  ['routellm-sw', pairRatingsLearner],
 ]);
 
 export function learnerOf(strategy: string): Learner {

@@ -134,6 +134,8 @@ export const rows: readonly LearnedRow[] = [
   { strategy: 'llmrouter-cost-aware', artefact: 'trained', expects: byKind },
   { strategy: 'threshold', artefact: 'trained', expects: byKind },
   { strategy: 'taskaware', artefact: 'trained', expects: byKind },
+  { strategy: 'routellm-mf', artefact: 'trained', expects: byKind },
+  { strategy: 'routellm-sw', artefact: 'trained', expects: byKind },
   // The configuration of the test tells sizes: the poet is the smaller.
   { strategy: 'llmrouter-smallest', expects: () => 'poet', agreement: 1, faults: [unmeasured] },
   { strategy: 'llmrouter-largest', expects: () => 'counter', agreement: 1, faults: [unmeasured] },

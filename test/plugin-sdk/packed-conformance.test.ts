@@ -119,6 +119,8 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
       'threshold',
       'llmrouter-mlp',
       'llmrouter-svm',
+      'routellm-mf',
+      'routellm-sw',
       'rutter-auto',
     ].map((name) => [name, () => ({ host: { services: { embedder: lengths, feedback: testing.fakeFeedback() } } })]),
   ),

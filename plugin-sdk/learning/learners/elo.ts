@@ -16,7 +16,7 @@ const options = z.strictObject({
 });
 
 /** Wins by winner and loser; equals win half each, unless ties are to count for nothing. */
-function countWins({ models, quality }: Outcomes, skipTies: boolean): Float64Array {
+export function countWins({ models, quality }: Outcomes, skipTies: boolean): Float64Array {
   const width = models.length;
   const wins = new Float64Array(width * width);
   for (let row = 0; row < quality.length; row += width)

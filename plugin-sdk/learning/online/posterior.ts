@@ -9,7 +9,7 @@ import type { JudgeOf } from '../judge.ts';
 import { kindOf } from '../kinds.ts';
 import { featuresOf, modelOf } from './marks.ts';
 
-export interface PosteriorOptions {
+interface PosteriorOptions {
   /** `thompson` draws a quality from the posterior, so that models of whom little is known are tried; `mean` takes its mean. */
   readonly mode: 'mean' | 'thompson' | 'off';
   /** How many marks the learnt prior is worth. */
@@ -17,15 +17,15 @@ export interface PosteriorOptions {
 }
 
 /** Sums of scores and their number, by kind and model. */
-export interface Tally {
+interface Tally {
   readonly scores: Float64Array;
   readonly counts: Float64Array;
 }
 
-export const emptyTally = (size: number): Tally => ({ scores: new Float64Array(size), counts: new Float64Array(size) });
+const emptyTally = (size: number): Tally => ({ scores: new Float64Array(size), counts: new Float64Array(size) });
 
 /** Adds a mark to its kind and model. A preference counts as a score for each of the two: its strength, and what is left. */
-export function addMark(tally: Tally, mark: FeedbackMark, artefact: Artefact): void {
+function addMark(tally: Tally, mark: FeedbackMark, artefact: Artefact): void {
   const features = featuresOf(artefact, mark);
   if (features === undefined) return;
   const row = kindOf(artefact.learnt, features) * artefact.header.models.length;

@@ -9,7 +9,7 @@ import { modelOf } from './marks.ts';
 /** Points of the scale of chess to its natural one: 400 points are odds of ten to one. */
 const natural = Math.LN10 / 400;
 
-export interface MovingRatings {
+interface MovingRatings {
   /** Natural units. */
   readonly ratings: Float64Array;
   /** Of all scores so far; two of one half stand before the first. */
@@ -17,7 +17,7 @@ export interface MovingRatings {
   count: number;
 }
 
-export const startRatings = (ratings: ArrayLike<number>): MovingRatings => ({
+const startRatings = (ratings: ArrayLike<number>): MovingRatings => ({
   ratings: Float64Array.from(ratings),
   scores: 1,
   count: 2,
@@ -29,12 +29,7 @@ const logit = (chance: number) => Math.log(chance / (1 - chance));
  * A preference is a game between two models. A score is one against the field: a model of middling rating is expected
  * to be given the mean of all scores, so that callers who praise everything move nothing.
  */
-export function moveRatings(
-  state: MovingRatings,
-  mark: FeedbackMark,
-  artefact: Pick<Artefact, 'header'>,
-  kFactor: number,
-) {
+function moveRatings(state: MovingRatings, mark: FeedbackMark, artefact: Pick<Artefact, 'header'>, kFactor: number) {
   const { ratings } = state;
   const model = modelOf(artefact, mark);
   if (model === undefined) return;
