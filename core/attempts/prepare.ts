@@ -12,6 +12,7 @@ import {
   type CodecContext,
   type Deployment,
   type Fields,
+  type Framing,
   type PassInput,
   type PassRequest,
   type RawCodec,
@@ -28,8 +29,9 @@ import type { Target } from '../pipeline/models.ts';
 import type { TransferForm } from '../pipeline/served.ts';
 import { type Held, holdToSchema, type Rung } from '../structured/ladder.ts';
 import { deploymentFor, unwantedPaths, withoutNeutral, withoutPaths } from './parameters.ts';
+import { askedElsewhere, embeddedElsewhere } from './prepare-elsewhere.ts';
 import { timers } from './timers.ts';
-import type { Decoded, TransferPlan } from './transfer-plan.ts';
+import type { Decoded, ReadElsewhere, TransferPlan } from './transfer-plan.ts';
 import { withWholeCalls } from './whole-calls.ts';
 
 /** What goes to the vendor, and how what comes back is read. */
@@ -42,6 +44,8 @@ export interface Prepared {
   readonly stream: boolean;
   readonly form: TransferForm;
   readonly plan: Pick<TransferPlan, 'relay' | 'framing' | 'reader' | 'decode'>;
+  /** Where the codec lives elsewhere, and reads what comes back there. */
+  readonly reading?: ReadElsewhere | undefined;
   readonly dropped: readonly string[];
   /** Milliseconds of the call that have gone into fetching files. */
   readonly spentMs: number;
@@ -171,8 +175,8 @@ function translated(
   const rule = inlineRule(codec, to.deployment);
   if (!rule || !hasParts(request, rule)) return written(call, to, codec, request, found.dropped);
   const began = performance.now();
-  return call.inline(request.messages, rule, timers(call, to.target).totalMs).then((messages) => ({
-    ...written(call, to, codec, { ...request, messages }, found.dropped),
+  return call.inline(request.messages, rule, timers(call, to.target).totalMs).then(async (messages) => ({
+    ...(await written(call, to, codec, { ...request, messages }, found.dropped)),
     spentMs: performance.now() - began,
   }));
 }
@@ -183,29 +187,52 @@ function written(
   codec: ChatCodec,
   wanted: ChatRequest,
   dropped: readonly string[],
-): Prepared {
-  const { deployment } = to;
+): Prepared | Promise<Prepared> {
+  const { deployment, target } = to;
   const { stream, messages } = wanted;
   const held = holdToSchema(wanted, { ...holding(to), codec });
   const request = withWholeCalls(held?.request ?? wanted, call.body);
   const context: CodecContext = { deployment, stream, request };
-  const upstream = codec.request({ ...request, deployment });
-  const sent = common(call, to, upstream);
-  return {
-    ...sent,
-    stream,
-    form: stream ? 'events' : 'chat-reply',
-    plan: {
-      relay: undefined,
-      framing: codec.framing,
-      reader: stream ? eventReader(codec, context, held) : undefined,
-      decode: chatDecoder(codec, context, held),
-    },
-    dropped: [...dropped, ...sent.dropped],
-    rung: held?.rung,
-    check: held?.check,
-    messages,
+  const ready = (upstream: UpstreamRequest, plan: Pick<Prepared, 'plan' | 'reading'>): Prepared => {
+    const sent = common(call, to, upstream);
+    return {
+      ...sent,
+      ...plan,
+      stream,
+      form: stream ? 'events' : 'chat-reply',
+      dropped: [...dropped, ...sent.dropped],
+      rung: held?.rung,
+      check: held?.check,
+      messages,
+    };
   };
+  const elsewhere = askedElsewhere(target.provider, codec, { context, held });
+  if (elsewhere)
+    return timed(elsewhere.request, (upstream) =>
+      ready(upstream, { plan: unread(codec.framing), reading: elsewhere.reading }),
+    );
+  const reader = stream ? eventReader(codec, context, held) : undefined;
+  const decode = chatDecoder(codec, context, held);
+  return ready(codec.request({ ...request, deployment }), {
+    plan: { relay: undefined, framing: codec.framing, reader, decode },
+  });
+}
+
+/** What is read elsewhere is not read here. */
+const unread = (framing: Framing): Prepared['plan'] => ({
+  relay: undefined,
+  framing,
+  reader: undefined,
+  decode: undefined,
+});
+
+async function timed(
+  asking: Promise<UpstreamRequest>,
+  ready: (upstream: UpstreamRequest) => Prepared,
+): Promise<Prepared> {
+  const began = performance.now();
+  const prepared = ready(await asking);
+  return { ...prepared, spentMs: prepared.spentMs + performance.now() - began };
 }
 
 function eventReader(codec: ChatCodec, context: CodecContext, held: Held | undefined): TransferPlan['reader'] {
@@ -266,7 +293,7 @@ function asked(call: ModelCall, { target, unwanted }: Addressed, change?: Partia
   return { request: found.request, dropped: [...dropped, ...found.dropped] };
 }
 
-function embeddings(call: ModelCall, to: Addressed, isAsItCame: boolean): Prepared {
+function embeddings(call: ModelCall, to: Addressed, isAsItCame: boolean): Prepared | Promise<Prepared> {
   const { target, deployment } = to;
   const codec = target.provider.embeddings;
   if (!codec) throw notOffered(target.deployment, 'embeddings');
@@ -274,23 +301,21 @@ function embeddings(call: ModelCall, to: Addressed, isAsItCame: boolean): Prepar
     return passed(call, to, codec.pass, { relay: codec.relay(relayContext(call)), decode: undefined });
   const { defaults } = target.settings;
   const { fields, dropped } = withoutPaths({ ...defaults, ...call.fields }, to.unwanted);
-  const upstream = codec.request({ ...call.embeddings(fields), model: deployment.model, deployment });
-  const sent = common(call, to, upstream);
-  return {
-    ...sent,
-    dropped: [...dropped, ...sent.dropped],
-    stream: false,
-    form: 'embeddings-reply',
-    plan: {
-      relay: undefined,
-      framing: 'json',
-      reader: undefined,
-      decode: decoder((body: never) => {
-        const reply = codec.reply(body, deployment);
-        return { embeddings: reply, usage: reply.usage };
-      }),
-    },
+  const input = { ...call.embeddings(fields), model: deployment.model, deployment };
+  const ready = (upstream: UpstreamRequest, plan: Pick<Prepared, 'plan' | 'reading'>): Prepared => {
+    const sent = common(call, to, upstream);
+    return { ...sent, ...plan, dropped: [...dropped, ...sent.dropped], stream: false, form: 'embeddings-reply' };
   };
+  const elsewhere = embeddedElsewhere(target.provider, codec, input);
+  if (elsewhere)
+    return timed(elsewhere.request, (upstream) =>
+      ready(upstream, { plan: unread('json'), reading: elsewhere.reading }),
+    );
+  const decode = decoder((body: never) => {
+    const reply = codec.reply(body, deployment);
+    return { embeddings: reply, usage: reply.usage };
+  });
+  return ready(codec.request(input), { plan: { ...unread('json'), decode } });
 }
 
 function common(call: ModelCall, { target }: Addressed, upstream: UpstreamRequest) {

@@ -5,6 +5,7 @@ import type { ModelCall } from '../pipeline/model-call.ts';
 import type { Target } from '../pipeline/models.ts';
 import type { CredentialLookup } from '../upstream/auth/authenticator.ts';
 import { withBrought } from './brought.ts';
+import { ElsewhereReader } from './elsewhere-reader.ts';
 import { vendorError } from './errors.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { Scrubber } from './scrub.ts';
@@ -83,7 +84,7 @@ function sendPrepared(call: ModelCall, target: Target, prepared: Prepared, reque
     },
     call.path.services.watchdog,
   );
-  send(call, target, request, transfer);
+  send(call, target, request, { transfer, prepared });
   const { form, rung, check, messages } = prepared;
   return { transfer, form, rung, check, messages };
 }
@@ -110,7 +111,12 @@ export function scrubberOf(target: Target): Scrubber {
   return scrubber;
 }
 
-function send(call: ModelCall, target: Target, request: Outgoing, transfer: Transfer): void {
+interface Receiving {
+  readonly transfer: Transfer;
+  readonly prepared: Pick<Prepared, 'plan' | 'reading'>;
+}
+
+function send(call: ModelCall, target: Target, request: Outgoing, { transfer, prepared }: Receiving): void {
   if (target.provider.respond) {
     const { body } = request;
     if (typeof body !== 'string' && !(body instanceof Uint8Array))
@@ -120,6 +126,9 @@ function send(call: ModelCall, target: Target, request: Outgoing, transfer: Tran
   }
   const { kernel } = call.path.configuration;
   const { url, method, headers, body } = request;
+  const { reading, plan } = prepared;
+  const elsewhere =
+    reading && new ElsewhereReader(transfer, { reading, framing: plan.framing, scrubber: scrubberOf(target) });
   const exchange = call.path.services.upstream.exchange(
     {
       ...{ url, method, headers, body },
@@ -128,9 +137,9 @@ function send(call: ModelCall, target: Target, request: Outgoing, transfer: Tran
       guarded: target.isGuarded === true,
       verifies: target.settings.verifies,
     },
-    transfer,
+    elsewhere ?? transfer,
   );
-  transfer.attach(exchange);
+  transfer.attach(elsewhere?.attach(exchange) ?? exchange);
 }
 
 /** What has to be fetched first is part of the call. */

@@ -1,5 +1,5 @@
 /** What a transfer is told of its reply, and who takes what comes of it. */
-import type { ChatEvent, ChatReply, EmbeddingsReply, Relay, RutterError, Usage } from '@rutter/plugin-sdk';
+import type { ChatEvent, ChatReply, EmbeddingsReply, Frame, Relay, RutterError, Usage } from '@rutter/plugin-sdk';
 import type { Scrubber } from './scrub.ts';
 
 /** Takes a stream once content has begun. */
@@ -22,6 +22,14 @@ export interface TransferTimers {
   readonly totalMs: number;
   readonly firstContentMs: number;
   readonly betweenMs: number;
+}
+
+/** Reads a reply where the codec lives elsewhere, and each answer comes later. */
+export interface ReadElsewhere {
+  /** One stream's reader. */
+  open(): { read(frames: readonly Frame[]): Promise<readonly ChatEvent[]>; close(): void };
+  whole(body: unknown): Promise<Decoded>;
+  failure(status: number, body: string, headers: Readonly<Record<string, string>>): Promise<RutterError>;
 }
 
 /** How this reply is to be read. */

@@ -156,7 +156,33 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
     const type = headers['content-type'] ?? '';
     const isWhole = this.#plan.framing === 'sse' && (type.includes('json') || type.startsWith('text/html'));
     this.#isCollecting = !this.#plan.stream || status >= 300 || isWhole;
-    if (!this.#isCollecting && !this.#plan.relay) this.#frames = createFrameReader(this.#plan.framing);
+    if (!this.#isCollecting && this.#plan.reader) this.#frames = createFrameReader(this.#plan.framing);
+  }
+
+  /** Whether the reply is gathered until it is whole. */
+  get isCollecting(): boolean {
+    return this.#isCollecting;
+  }
+
+  /** What has been gathered, for whoever reads it elsewhere and tells `onDecoded` or `abort`. */
+  takeBody(): string {
+    const body = Buffer.concat(this.#parts);
+    this.#parts = [];
+    return body.toString('utf8');
+  }
+
+  /** A part of a stream that was read elsewhere. */
+  onEvents(events: readonly ChatEvent[]): void {
+    if (!this.#isOver && events.length > 0) this.#take(events);
+  }
+
+  /** A whole reply that was read elsewhere. */
+  onDecoded(decoded: Decoded): void {
+    if (this.#isOver) return;
+    this.firstContentAt = performance.now();
+    if (this.#plan.stream && decoded.chat) this.#take(replyEvents(decoded.chat));
+    else this.decoded = decoded;
+    this.#over(undefined);
   }
 
   onData(chunk: Buffer): void {
@@ -306,7 +332,8 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
     if (this.#plan.relay) {
       const rest = this.#plan.relay.finish();
       if (rest) this.#give(rest);
-    } else this.#finishFrames(this.#frames as FrameReader);
+    } else if (this.#frames) this.#finishFrames(this.#frames);
+    else if (!this.#isWhole) throw incomplete();
     this.#arrived(true);
   }
 

@@ -226,7 +226,8 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
   const kept: ChatEvent[] | undefined = call.path.caches.length > 0 ? [] : undefined;
   // What one inner call used says nothing of the whole: the sum goes out at the end.
   const isSummed = call.loop !== undefined;
-  const send = async (events: readonly ChatEvent[]) => {
+  const send = async (passed: readonly ChatEvent[] | Promise<readonly ChatEvent[]>) => {
+    const events = passed instanceof Promise ? await passed : passed;
     kept?.push(...events);
     const text = events.map((event) => writer.event(event)).join('');
     if (!stream.write(text)) await new Promise<void>((resolve) => stream.whenDrained(resolve));
@@ -248,5 +249,7 @@ async function writeEvents(call: ModelCall, served: Served, stream: ClientStream
     if (served.kind === 'transfer') served.transfer.abort(error);
     stream.end(writer.fail(exposed(error)));
     return { error };
+  } finally {
+    guarded.close();
   }
 }

@@ -19,6 +19,7 @@ export function compose(options: ComposeOptions): ComposeResult {
   const problems = new Problems();
   const planned = withNeeded(plan(options, problems), options, problems);
   refuseSameNames(planned, problems);
+  refuseTakeovers(planned, options, problems);
   const instances = connect(planned, options.provided, problems);
   const order = setupOrder(instances, options.required, problems);
   if (problems.hasErrors) return { diagnostics: problems.found };
@@ -184,6 +185,24 @@ function refuseSameNames(planned: readonly PlannedInstance[], problems: Problems
         `one because ${earlier.reason}, one because ${one.reason}`,
         'a name of its own for each; give one of them "as"',
       ]);
+  }
+}
+
+/** Code that nobody vouches for may bring prefixes of its own, and take none from a plugin that is trusted: prompts would change hands. */
+function refuseTakeovers(planned: readonly PlannedInstance[], { packages }: ComposeOptions, problems: Problems): void {
+  for (const { name, place, isTrusted, package: found } of planned) {
+    if (isTrusted || found.origin !== 'untrusted') continue;
+    for (const prefix of found.manifest.claims.modelPrefixes ?? []) {
+      const owner = packages.find(
+        (one) => one.origin !== 'untrusted' && one.manifest.claims.modelPrefixes?.includes(prefix),
+      );
+      if (owner !== undefined)
+        problems.error(place, [
+          `Plugin "${name}" claims models that begin with "${prefix}/", which are those of "${owner.manifest.name}".`,
+          prefix,
+          'a prefix of its own, or "trust: true" in its entry, if you trust its code',
+        ]);
+    }
   }
 }
 

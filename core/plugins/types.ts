@@ -1,5 +1,25 @@
 /** What the plugin runtime hands to the request path. */
-import type { Candidate, Facets, Kind, Kinds, Manifest, Ranking, RequestContext } from '@rutter/plugin-sdk';
+import type {
+  Candidate,
+  ChatEvent,
+  ChatReply,
+  ChatRequest,
+  CodecContext,
+  Deployment,
+  EmbeddingsReply,
+  EmbeddingsRequest,
+  ErrorCode,
+  Facets,
+  Frame,
+  Kind,
+  Kinds,
+  Manifest,
+  Ranking,
+  RequestContext,
+  RutterError,
+  StreamGuard,
+  UpstreamRequest,
+} from '@rutter/plugin-sdk';
 
 export type PlaceName = 'in-process' | 'worker' | 'supervisor' | 'sandbox';
 
@@ -12,6 +32,40 @@ export interface AskedAhead {
   rank?(context: RequestContext, candidates: readonly Candidate[]): Promise<Ranking>;
   /** Ahead of a guard's `filter`, which then tells what was answered here. */
   filterAhead?(context: RequestContext, candidates: readonly Candidate[]): Promise<void>;
+  /** In the stead of a guard's `events`. */
+  watch?(context: RequestContext): StreamWatch;
+  /** In the stead of a provider's `failure`. */
+  failureAhead?(
+    status: number,
+    body: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<ErrorCode | RutterError | undefined>;
+}
+
+/** A stream guard that answers later; asked one event at a time, in order. */
+export interface StreamWatch extends Pick<StreamGuard, 'holdBack'> {
+  readonly held?: number | undefined;
+  push(event: ChatEvent): Promise<readonly ChatEvent[]>;
+  end(): Promise<readonly ChatEvent[]>;
+  /** The stream is over, however it ended. */
+  close(): void;
+}
+
+/** Of a chat codec that answers later; its own `request`, `reply` and `events` are not asked. */
+export interface ChatElsewhere {
+  request(input: ChatRequest & { readonly deployment: Deployment }): Promise<UpstreamRequest>;
+  reply(body: unknown, context: CodecContext): Promise<ChatReply>;
+  events(context: CodecContext): { read(frames: readonly Frame[]): Promise<readonly ChatEvent[]>; close(): void };
+}
+
+export interface EmbeddingsElsewhere {
+  request(input: EmbeddingsRequest & { readonly deployment: Deployment }): Promise<UpstreamRequest>;
+  reply(body: unknown, input: EmbeddingsRequest & { readonly deployment: Deployment }): Promise<EmbeddingsReply>;
+}
+
+/** What a codec of another place carries beside its data. */
+export interface Elsewhere<T> {
+  readonly elsewhere?: T;
 }
 
 /** What is known of an instance in the sandbox, or in a worker thread. */

@@ -2,7 +2,7 @@
  * Who may come into the sandbox: kinds it has a place for, with no need that
  * rules it out, claiming nothing that would hand them settings of others.
  */
-import type { Claims, Need } from '@rutter/plugin-sdk';
+import type { Claims, Kind, Need } from '@rutter/plugin-sdk';
 import type { Diagnostic } from '../config/types.ts';
 import { type PlannedInstance, Problems } from '../plugins/plan.ts';
 import { deadlines } from './limits.ts';
@@ -10,7 +10,9 @@ import { deadlines } from './limits.ts';
 /** Needs that can be granted, by the word of the entry that grants them. */
 const grantable: readonly Need[] = ['text', 'fetch'];
 /** A claim on settings, references or keys of vendors would bring their values into its options. */
-const claimable: readonly (keyof Claims)[] = ['routingStrategies'];
+const claimable: readonly (keyof Claims)[] = ['routingStrategies', 'modelPrefixes'];
+/** Kinds that read every prompt, whatever they do with it. */
+const readers: readonly Kind[] = ['provider'];
 
 /** What a trusted plugin's manifest asks for and a worker thread does not give. */
 export function refuseWorker(instance: PlannedInstance): readonly Diagnostic[] {
@@ -48,6 +50,8 @@ export function refuseManifest(instance: PlannedInstance): readonly Diagnostic[]
     if (!grantable.includes(need)) refuse(`it needs ${need}`, need, orTrust(`needs among ${grantable.join(', ')}`));
   if (needs.includes('text') && !grants.text)
     refuse('it needs text, which its entry does not grant', 'no grant', '"grants: { text: true }" in its entry');
+  if (readers.includes(kind) && !needs.includes('text'))
+    refuse(`a ${kind} reads what is asked`, 'needs without text', '"text" among "needs" in its manifest');
   if (needs.includes('fetch') && grants.fetch.length === 0)
     refuse(
       'it needs fetch, which its entry does not grant',
@@ -56,7 +60,7 @@ export function refuseManifest(instance: PlannedInstance): readonly Diagnostic[]
     );
   const wrong = Object.keys(claims).filter((claim) => !claimable.includes(claim as keyof Claims));
   if (wrong.length > 0 && instance.package.origin === 'untrusted')
-    refuse(`it claims ${wrong.join(', ')}`, wrong.join(', '), orTrust('no claims but routingStrategies'));
+    refuse(`it claims ${wrong.join(', ')}`, wrong.join(', '), orTrust(`no claims but ${claimable.join(', ')}`));
   const lists = { uses, external, provides: provides.filter((service) => service !== kind) };
   for (const [key, list] of Object.entries(lists))
     if (list.length > 0) refuse(`its manifest has "${key}"`, list.join(', '), orTrust(`no "${key}"`));

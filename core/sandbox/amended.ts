@@ -4,6 +4,7 @@
  * stays what the vendor said.
  */
 import { type ChatReply, type ChatRequest, type Choice, type GuardVerdict, RutterError, z } from '@rutter/plugin-sdk';
+import { readAs } from './vendor-shapes.ts';
 
 const extra = z.record(z.string(), z.unknown());
 const toolCall = z.object({ id: z.string(), name: z.string(), arguments: z.string(), extra: extra.optional() });
@@ -81,14 +82,4 @@ function withWords<T extends Choice>(original: T, said: Choice): T {
   const { text: _text, refusal: _refusal, toolCalls: _calls, reasoning: _reasoning, logprobs, ...rest } = original;
   const isSame = said.text === original.text && logprobs !== undefined;
   return { ...rest, ...said, ...(isSame && { logprobs }) } as unknown as T;
-}
-
-function readAs<T>(schema: z.ZodType<T>, answer: unknown, what: string): T {
-  const { data, error } = schema.safeParse(answer ?? undefined);
-  if (error === undefined) return data;
-  const [issue] = error.issues;
-  throw new RutterError(
-    'ERR_PLUGIN_INVALID',
-    `${what} is of no known shape: ${issue?.path.join('.')} ${issue?.message}`,
-  );
 }

@@ -10,7 +10,7 @@ import type { Frame } from './child/frames.ts';
 import { inBounds, mostAnswerCharacters, mostCalls, mostFrameBytes, outBounds, silenceMs } from './limits.ts';
 import type { Room, Rooms } from './pool.ts';
 import type { Tenant } from './process.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, type Speaking } from './refusal.ts';
 import { readValue, type Special, writeValue } from './values.ts';
 
 /** Something the guest wants of its host; the promise's value is copied to it. */
@@ -41,9 +41,11 @@ export interface CallOptions {
   /** The request it is about, for what the guest may ask of it. */
   readonly context?: RequestContext;
   readonly special?: Special;
+  readonly mayRefuse?: Speaking;
 }
 
 interface Open {
+  readonly mayRefuse: Speaking | undefined;
   readonly context: RequestContext | undefined;
   readonly ms: number;
   /** Whether being late counts as a fall already. */
@@ -119,7 +121,7 @@ export class GuestPort implements Tenant {
   }
 
   /** What the guest answers, as plain data. Rejects with a RutterError: its refusal, or how it fell. */
-  call(method: string, argument: unknown, { ms, context, special }: CallOptions): Promise<unknown> {
+  call(method: string, argument: unknown, { ms, context, special, mayRefuse }: CallOptions): Promise<unknown> {
     if (this.#isGone || this.#room === undefined) return Promise.reject(down('it is not there at present'));
     const bound = this.#options.queue ?? mostCalls;
     const most = isInner(method) ? 2 * bound : bound;
@@ -136,6 +138,7 @@ export class GuestPort implements Tenant {
       this.#calls.set(id, {
         context,
         ms,
+        mayRefuse,
         isCounted: !isInner(method),
         resolve,
         reject,
@@ -226,7 +229,7 @@ export class GuestPort implements Tenant {
     try {
       const { value, error } = readValue(payload, inBounds) as { readonly value?: unknown; readonly error?: unknown };
       if (error === undefined) open.resolve(value);
-      else open.reject(refusalOf(error));
+      else open.reject(refusalOf(error, open.mayRefuse));
     } catch (cause) {
       open.reject(new RutterError('ERR_PLUGIN_INVALID', 'it gave an answer that is no plain data', { cause }));
     }

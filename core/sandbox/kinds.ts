@@ -4,8 +4,6 @@
  */
 import type {
   Candidate,
-  ChatEvent,
-  ChatReply,
   Guard,
   KernelEvent,
   Kind,
@@ -16,11 +14,12 @@ import type {
   Strategy,
 } from '@rutter/plugin-sdk';
 import { RutterError } from '@rutter/plugin-sdk';
-import { collectEvents, replyEvents } from '@rutter/plugin-sdk/codecs';
 import type { AskedAhead, PluginInstance } from '../plugins/types.ts';
 import { replyOf, verdictOf } from './amended.ts';
 import { candidatesAt, type Shown } from './plain.ts';
+import { type ProviderOffer, provider } from './provider.ts';
 import type { Resident } from './resident.ts';
+import { watchStream } from './watch.ts';
 
 type Value = PluginInstance['value'];
 
@@ -33,6 +32,8 @@ export interface Offer {
   readonly features: readonly { readonly name: string; readonly timeoutMs: number | undefined }[];
   /** Milliseconds between two turns of each of its timers. */
   readonly timers: readonly number[];
+  /** Of a provider. */
+  readonly provider?: ProviderOffer | undefined;
 }
 
 export interface Neighbour {
@@ -42,6 +43,8 @@ export interface Neighbour {
   readonly offer: Offer;
   /** How long one answer may take. */
   readonly ms: number;
+  /** Origins that the operator grants. */
+  readonly origins: readonly string[];
 }
 
 /** What of each kind is asked in the sandbox. */
@@ -50,10 +53,14 @@ const served: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   guard: ['mode', 'authorise', 'filter', 'checkRequest', 'checkReply', 'events'],
   observer: ['settled', 'changed'],
   embedder: ['embed', 'dimensions', 'version'],
+  provider: ['origin', 'auth', 'whenClientLeaves', 'chat', 'completions', 'embeddings', 'failure'],
 };
 
 /** Left out without harm: what they would add is told in a warning. */
-const leftOut: readonly string[] = ['health', 'explain', 'review', 'charge', 'charged', 'discharged', 'limits'];
+const leftOut: readonly string[] = [
+  ...['health', 'explain', 'review', 'charge', 'charged', 'discharged', 'limits'],
+  ...['variables', 'raw'],
+];
 
 export function partsServed(kind: Kind): readonly string[] {
   return [...(served[kind] ?? []), 'dispose'];
@@ -69,7 +76,7 @@ export function unserved(kind: Kind, parts: Iterable<string>) {
 }
 
 export function makeValue(kind: Kind, neighbour: Neighbour): Value {
-  const make = { strategy, guard, observer, embedder }[kind as string];
+  const make = { strategy, guard, observer, embedder, provider: ofProvider }[kind as string];
   if (make === undefined) throw new RutterError('ERR_PLUGIN_INVALID', `The sandbox has no place for a ${kind}.`);
   return make(neighbour) as Value;
 }
@@ -119,7 +126,7 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
         resident.call(
           'authorise',
           { context: shown.context(context), call: shown.call(call), groups },
-          { ms, context, mayRefuse: true },
+          { ms, context, mayRefuse: 'guard' },
           nothing,
         ),
     }),
@@ -128,38 +135,30 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
         resident.call(
           'checkRequest',
           { context: shown.context(context), call: shown.call(call) },
-          { ms, context, mayRefuse: true },
+          { ms, context, mayRefuse: 'guard' },
           verdictOf,
         ),
     }),
-    ...((has('checkReply') || has('events')) && { checkReply: replyChecker(neighbour) }),
+    ...(has('checkReply') && {
+      checkReply: (context, reply) =>
+        resident.call(
+          'checkReply',
+          { context: shown.context(context), reply },
+          { ms, context, mayRefuse: 'guard' },
+          (answer) => replyOf(answer, reply),
+        ),
+    }),
+    ...(has('events') && {
+      events: () => {
+        throw new RutterError(
+          'ERR_KERNEL_INTERNAL',
+          `Guard ${neighbour.name} lives in the sandbox; it is told of events.`,
+        );
+      },
+      watch: (context) => watchStream(neighbour, context),
+    }),
     ...(has('filter') && filtering(neighbour)),
   };
-}
-
-/** A stream is held back until it has been seen whole: its watcher is asked about all of it at once. */
-function replyChecker({ resident, shown, offer, ms }: Neighbour): NonNullable<Guard['checkReply']> {
-  return async (context, reply) => {
-    const about = { ms, context, mayRefuse: true };
-    let current = reply;
-    if (offer.parts.has('events') && context.features.get('stream') === 1) {
-      const argument = { context: shown.context(context), events: replyEvents(reply) };
-      current = await resident.call('watch', argument, about, (answer) => watchedReply(answer, reply));
-    } else if (offer.parts.has('checkReply')) {
-      const argument = { context: shown.context(context), reply };
-      current = await resident.call('checkReply', argument, about, (answer) => replyOf(answer, reply) ?? reply);
-    }
-    return current === reply ? undefined : current;
-  };
-}
-
-async function watchedReply(answer: unknown, reply: ChatReply): Promise<ChatReply> {
-  if (!Array.isArray(answer)) throw new RutterError('ERR_PLUGIN_INVALID', 'its watcher gave no list of events');
-  return replyOf(await collectEvents(iterate(answer as readonly ChatEvent[])), reply) ?? reply;
-}
-
-async function* iterate(events: readonly ChatEvent[]): AsyncGenerator<ChatEvent> {
-  yield* events;
 }
 
 /** `filter` is synchronous where candidates are picked: the verdict is asked for ahead, and read there. */
@@ -195,6 +194,10 @@ function observer({ resident, shown, offer, ms }: Neighbour): Observer {
 
 const watch = (resident: Resident, method: string, argument: object, ms: number): Promise<void> =>
   resident.call(method, argument, { ms }, () => undefined);
+
+function ofProvider({ offer, ...neighbour }: Neighbour) {
+  return provider({ ...neighbour, offer: offer.provider as ProviderOffer });
+}
 
 function embedder({ resident, offer, ms }: Neighbour) {
   const { dimensions, version } = offer;

@@ -38,4 +38,5 @@ export const deadlines: Readonly<Partial<Record<Kind, number>>> = {
   guard: 1000,
   observer: 1000,
   embedder: 5000,
+  provider: 1000,
 };

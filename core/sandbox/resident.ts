@@ -11,7 +11,7 @@ import { Falls } from './falls.ts';
 import { type Answerer, type CallOptions, GuestPort } from './guest-port.ts';
 import { firstPauseMs, longestPauseMs, setUpMs } from './limits.ts';
 import type { Rooms } from './pool.ts';
-import { isRefusing } from './refusal.ts';
+import { isRefusing, type Speaking } from './refusal.ts';
 import type { Special } from './values.ts';
 
 export interface ResidentOptions {
@@ -33,8 +33,8 @@ export interface ResidentOptions {
 export interface Asking {
   readonly ms: number;
   readonly context?: RequestContext;
-  /** Whether a refusal of the request is an answer: only guards may. */
-  readonly mayRefuse?: boolean;
+  /** By what right an error is an answer; without, every error is a fall. */
+  readonly mayRefuse?: Speaking;
 }
 
 export class Resident {
@@ -101,7 +101,7 @@ export class Resident {
     try {
       answer = await port.call(method, argument, asking);
     } catch (error) {
-      if (asking.mayRefuse && isRefusing(error)) throw error;
+      if (asking.mayRefuse && isRefusing(error, asking.mayRefuse)) throw error;
       const { code, message } = RutterError.from(error, 'ERR_PLUGIN_FAILED');
       // An isolate that is gone has been counted when it went.
       if (code !== 'ERR_PLUGIN_DOWN') this.#fell(message);
@@ -114,6 +114,16 @@ export class Resident {
       this.#fell(message);
       throw this.#error('ERR_PLUGIN_INVALID', message);
     }
+  }
+
+  /** Which isolate there is now, by number: what one has been told, the next does not know. */
+  get isolate(): number {
+    return this.#restarts;
+  }
+
+  /** Tells it something that it need not answer. */
+  tell(method: string, argument: unknown): void {
+    void this.#port?.call(method, argument, { ms: setUpMs }).catch(() => {});
   }
 
   /** What its `host.keep` holds, for whoever comes after it; undefined when it does not say in time. */

@@ -29,6 +29,7 @@ import { makeValue, type Offer, partsServed, unserved } from './kinds.ts';
 import { deadlines, setUpMs } from './limits.ts';
 import { Shown } from './plain.ts';
 import { SandboxPool } from './pool.ts';
+import { isGranted, providerOffer } from './provider.ts';
 import { Resident } from './resident.ts';
 import { termsOf } from './terms.ts';
 import type { Special } from './values.ts';
@@ -151,7 +152,7 @@ export class Sandbox {
         return checked;
       }
       config = checked.config;
-      const offer = offerOf(await named(name, resident, resident.setUp()));
+      const offer = offerOf(await named(name, resident, resident.setUp()), instance);
       const problems = weighed(instance, offer);
       if (problems.hasErrors) throw new RutterError('ERR_PLUGIN_INVALID', problems.found[0]?.message ?? '');
       const ms = grants.timeoutMs ?? deadlines[kind] ?? setUpMs;
@@ -159,7 +160,7 @@ export class Sandbox {
       const timers = startTimers(offer, { resident, clock: kernel.clock, log, ms });
       this.#residents.set(key, { name, resident });
       return {
-        value: makeValue(kind, { name, resident, shown, offer, ms }),
+        value: makeValue(kind, { name, resident, shown, offer, ms, origins: grants.fetch }),
         warnings: [...checked.warnings, ...problems.found],
         get status() {
           return resident.status;
@@ -278,8 +279,8 @@ function collectSecrets(value: unknown, secrets: Secret[]): void {
     for (const item of Object.values(value)) collectSecrets(item, secrets);
 }
 
-function offerOf(answer: unknown): Offer {
-  const { parts, mode, embedder, features, timers } = (answer ?? {}) as Readonly<Record<string, unknown>>;
+function offerOf(answer: unknown, { name, package: { manifest } }: PlannedInstance): Offer {
+  const { parts, mode, embedder, features, timers, provider } = (answer ?? {}) as Readonly<Record<string, unknown>>;
   const { dimensions, version } = (embedder ?? {}) as Readonly<Record<string, unknown>>;
   const names = Array.isArray(parts) ? parts.filter((part) => typeof part === 'string') : [];
   return {
@@ -289,7 +290,17 @@ function offerOf(answer: unknown): Offer {
     version: String(version).slice(0, 100),
     features: Array.isArray(features) ? features.slice(0, 16).map(featureOf) : [],
     timers: Array.isArray(timers) ? timers.slice(0, 64).map(Number) : [],
+    provider: manifest.kind === 'provider' ? said(name, () => providerOffer(provider)) : undefined,
   };
+}
+
+function said<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { message } = RutterError.from(error);
+    throw new RutterError('ERR_PLUGIN_INVALID', `Plugin "${name}" in the sandbox: ${message}.`);
+  }
 }
 
 function featureOf(feature: unknown): Offer['features'][number] {
@@ -298,17 +309,24 @@ function featureOf(feature: unknown): Offer['features'][number] {
 }
 
 /** What the plugin brings and the sandbox does not serve: a warning, or the end of it. */
-function weighed(instance: PlannedInstance, { parts }: Offer): Problems {
+function weighed(instance: PlannedInstance, { parts, provider }: Offer): Problems {
   const problems = new Problems();
   const { kind } = instance.package.manifest;
   const { refused, leftOut } = unserved(kind, parts);
   const expected = partsServed(kind).join(', ');
-  const said = (names: readonly string[], what: string) =>
+  const brings = (names: readonly string[], what: string) =>
     `Plugin "${instance.name}" brings ${names.join(', ')}, ${what} outside of the gateway's own thread`;
   if (refused.length > 0)
-    problems.error(instance.place, [`${said(refused, 'which is not served')}.`, refused.join(', '), expected]);
+    problems.error(instance.place, [`${brings(refused, 'which is not served')}.`, refused.join(', '), expected]);
   if (leftOut.length > 0)
-    problems.warn(instance.place, [`${said(leftOut, 'which is left out')}.`, leftOut.join(', '), expected]);
+    problems.warn(instance.place, [`${brings(leftOut, 'which is left out')}.`, leftOut.join(', '), expected]);
+  const origin = provider?.origin;
+  if (origin && !isGranted(origin, instance.grants.fetch))
+    problems.warn(instance.place, [
+      `Plugin "${instance.name}" names the address ${origin}, which its entry does not grant: it serves only deployments with api_base.`,
+      origin,
+      `"grants: { fetch: [${URL.parse(origin)?.origin ?? 'https://…'}] }" in its entry, or api_base in the deployments`,
+    ]);
   const missing =
     kind === 'strategy' && !parts.has('select')
       ? 'select'

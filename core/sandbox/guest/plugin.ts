@@ -12,23 +12,31 @@ import {
   type Observer,
   type Outcome,
   type PluginDefinition,
+  type Provider,
   type Ranking,
   type RequestContext,
   RutterError,
   type Strategy,
+  type StreamGuard,
   z,
 } from '@rutter/plugin-sdk';
 import type { Ask } from './asks.ts';
+import { Codecs, describeProvider } from './codecs.ts';
 import { Contexts, callOf, type PlainCall, type PlainContext } from './context.ts';
 import type { GuestHost, GuestSetUp, GuestTime, MakeHost } from './host.ts';
+import { type StreamStep, Streams } from './streams.ts';
 
-type Value = Strategy & Guard & Observer & Embedder & Facets;
+type Value = Strategy & Guard & Observer & Embedder & Provider & Facets;
 
 interface RankArgument {
   readonly context: PlainContext;
   /** Those the guest has not seen yet, by number. */
   readonly fresh: ReadonlyMap<number, Deployment>;
   readonly candidates: readonly { readonly deployment: number; readonly live: LiveNumbers }[];
+}
+
+interface WatchStep extends StreamStep {
+  readonly event?: ChatEvent;
 }
 
 type Methods = Readonly<Record<string, (argument: never, call: number) => unknown>>;
@@ -42,6 +50,7 @@ export class Plugin {
   readonly #makeHost: MakeHost;
   readonly #contexts: Contexts;
   readonly #deployments = new Map<number, Deployment>();
+  readonly #watchers = new Streams<StreamGuard>();
   #definition: PluginDefinition | undefined;
   #host: GuestHost | undefined;
   #value: Value | undefined;
@@ -80,11 +89,12 @@ export class Plugin {
         value().checkRequest?.(this.#context(argument.context, call), callOf(argument.call)),
       checkReply: (argument: { context: PlainContext; reply: ChatReply }, call: number) =>
         value().checkReply?.(this.#context(argument.context, call), argument.reply),
-      watch: (argument: { context: PlainContext; events: readonly ChatEvent[] }, call: number) =>
-        this.#watch(this.#context(argument.context, call), argument.events),
+      watch: (step: WatchStep, call: number) => this.#watch(step, call),
+      closeWatch: ({ stream }: StreamStep) => this.#watchers.close(stream),
       embed: (argument: { readonly texts: readonly string[] }) => value().embed(argument.texts),
       feature: (argument: { name: string; context: PlainContext; text: string }, call: number) =>
         this.#host?.features.get(argument.name)?.compute(this.#context(argument.context, call), argument.text),
+      ...new Codecs(() => this.#value ?? {}).methods(),
       health: () => value().health?.(),
       tick: (argument: { readonly timer: number }) => this.#host?.timers[argument.timer]?.task(),
       kept: () => this.#host?.kept,
@@ -132,6 +142,7 @@ export class Plugin {
       timers: this.#host.timers.map(({ ms }) => ms),
       embedder: { dimensions, version },
       mode,
+      ...(this.#defined().kind === 'provider' && { provider: describeProvider(value) }),
     };
   }
 
@@ -150,11 +161,15 @@ export class Plugin {
     return kept?.map((one) => candidates.indexOf(one));
   }
 
-  /** A whole stream at once: what is held back never matters, since nothing has gone out yet. */
-  #watch(context: RequestContext, events: readonly ChatEvent[]): readonly ChatEvent[] {
-    const watcher = (this.#value as Value).events?.(context);
-    if (watcher === undefined) return events;
-    return [...events.flatMap((event) => watcher.push(event)), ...watcher.end()];
+  /** One event of a stream, or its end where there is none. */
+  #watch(step: WatchStep, call: number): unknown {
+    const watcher = this.#watchers.of(step, (open: { readonly context: PlainContext }) => {
+      const made = (this.#value as Value).events?.(this.#context(open.context, call));
+      if (made === undefined) throw new RutterError('ERR_PLUGIN_INVALID', 'It returned no watcher from events.');
+      return made;
+    });
+    const events = step.event === undefined ? watcher.end() : watcher.push(step.event);
+    return { events, holdBack: watcher.holdBack, held: watcher.held };
   }
 
   #context(plain: PlainContext, call: number): RequestContext {
