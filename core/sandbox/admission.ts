@@ -24,8 +24,8 @@ export function refuseWorker(instance: PlannedInstance): readonly Diagnostic[] {
       found,
       `${expected}, or "place: in-process" in its entry`,
     ]);
-  if (deadlines[kind] === undefined)
-    refuse(`it has no place for a ${kind}`, kind, `one of ${Object.keys(deadlines).join(', ')}`);
+  const housed = Object.keys(deadlines).filter((one) => !readers.includes(one as Kind));
+  if (!housed.includes(kind)) refuse(`it has no place for a ${kind}`, kind, `one of ${housed.join(', ')}`);
   const unmet = needs.filter((need) => need === 'spawn' || need === 'invoke');
   if (unmet.length > 0) refuse(`it needs ${unmet.join(', ')}`, unmet.join(', '), 'needs without them');
   const unreached = uses.filter((service) => service !== 'embedder');

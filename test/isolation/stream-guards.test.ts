@@ -1,7 +1,14 @@
 /** Stream guards of the sandbox in a live gateway: what they pass goes out at once, and they can forge nothing by it. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openAiDeployment, startGateway, startVendor, until, type Vendor, type VendorHandler } from '../support/index.ts';
+import {
+  openAiDeployment,
+  startGateway,
+  startVendor,
+  until,
+  type Vendor,
+  type VendorHandler,
+} from '../support/index.ts';
 import { writeFolders } from './arena.ts';
 import type { Attack } from './hostile.ts';
 import { brokenWatchers } from './hostile-kinds.ts';
