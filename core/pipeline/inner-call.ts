@@ -54,6 +54,9 @@ function partOf(outer: ModelCall, { change }: InnerOptions): ModelCall {
   });
   call.needsNeutral = true;
   call.hasShadow = outer.hasShadow;
+  // Drawn once for the request.
+  call.exposedIn = outer.exposedIn;
+  call.exposure = outer.exposure;
   call.inherit(outer);
   return call;
 }

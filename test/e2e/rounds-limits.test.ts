@@ -2,7 +2,16 @@
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { innerRows, ledgerRow } from '../contract/ledger.ts';
-import { openAiDeployment, openAiVendor, root, stall, startGateway, until, within } from '../support/index.ts';
+import {
+  openAiDeployment,
+  openAiVendor,
+  root,
+  stall,
+  stallStream,
+  startGateway,
+  until,
+  within,
+} from '../support/index.ts';
 import { question, wordsOf } from './rounds-support.ts';
 import { fleet } from './router-support.ts';
 
@@ -18,19 +27,19 @@ const pair = (group: string) => [
     group,
     strong,
     { model: 'openai/strong-1', input_cost_per_token: 0.001, output_cost_per_token: 0.001 },
-    { id: `${group}-strong` },
+    { id: `${group}-strong`, mode: 'chat' },
   ),
   openAiDeployment(
     group,
     weak,
     { model: 'openai/weak-1', input_cost_per_token: 0.0001, output_cost_per_token: 0.0001 },
-    { id: `${group}-weak` },
+    { id: `${group}-weak`, mode: 'chat' },
   ),
 ];
 const gateway = await startGateway({
   config: {
     model_list: [
-      ...['judged', 'cascade'].flatMap(pair),
+      ...['judged', 'cascade', 'parts'].flatMap(pair),
       ...pair('tied'),
       // The same model once more, cheaper and last.
       openAiDeployment(
@@ -43,9 +52,19 @@ const gateway = await startGateway({
       openAiDeployment('spare', spare, {}, { id: 'spare' }),
     ],
     general_settings: { master_key: 'sk-admin' },
-    router_settings: { num_retries: 0, disable_cooldowns: true, fallbacks: [{ cascade: ['spare'] }] },
+    router_settings: {
+      num_retries: 0,
+      disable_cooldowns: true,
+      fallbacks: [{ cascade: ['spare'] }],
+      model_group_lists: { any: ['judged', 'spare'] },
+    },
     plugins: [
       { use: 'llmjudge', as: 'judged', for: ['judged'], config: { judge_model: 'thinker' } },
+      { use: 'llmjudge', as: 'any', for: ['any'], config: { judge_model: 'thinker' } },
+      {
+        ...{ use: 'llmrouter-llm-multiround', as: 'parts', for: ['parts'] },
+        config: { base_model: 'thinker' },
+      },
       { use: 'llmjudge', as: 'tied', for: ['tied'], config: { judge_model: 'thinker' } },
       { use: 'cost-based-routing', as: 'cheapest', for: ['tied'] },
       { use: 'llmrouter-automix', as: 'cascade', for: ['cascade'] },
@@ -133,4 +152,37 @@ it('leaves the deployments of the chosen model to the strategies behind', async 
     const [last] = (await innerRows(gateway, answer.id)).filter(({ deployment }) => deployment === 'tied-spare');
     expect(last?.route).toContain('chosen by cheapest');
   }
+});
+
+it('chooses among the models of several groups', async () => {
+  thinker.plays({ reply: '{"model": "gpt-4o-mini", "confidence": 1}' });
+  const answer = await question({ gateway }, 'any', 'whoever', {}, 'sk-tied');
+  expect(answer.said).toBe('spare');
+  expect(wordsOf(thinker.requests.at(-1) as (typeof thinker.requests)[number])).toContain(
+    '- strong-1\n- weak-1\n- gpt-4o-mini',
+  );
+});
+
+it('closes the last call, of a group of its own, when the client leaves in the middle of its words', async () => {
+  const plan = JSON.stringify(['a', 'b'].map((subquery) => ({ subquery, model: 'weak-1' })));
+  const words = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'Well, ' } }] })}\n\n`;
+  thinker.use((exchange) =>
+    (wordsOf(exchange.request).includes('The plan:') ? openAiVendor({ reply: plan }) : stallStream(words))(exchange),
+  );
+  const id = 'leaves-while-joining';
+  const leaving = new AbortController();
+  const reply = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer sk-leaving', 'content-type': 'application/json', 'x-request-id': id },
+    body: JSON.stringify({ model: 'parts', stream: true, messages: [{ role: 'user', content: 'join' }] }),
+    signal: leaving.signal,
+  });
+  const reader = reply.body?.getReader();
+  let seen = '';
+  while (!seen.includes('Well, ')) seen += Buffer.from((await reader?.read())?.value ?? []).toString();
+  leaving.abort();
+  await within('the joining to be closed', thinker.requests.at(-1)?.closed as Promise<void>, 10_000);
+  expect(await ledgerRow(gateway, id)).toMatchObject({ status: 499, ending: 'client' });
+  const joining = (await innerRows(gateway, id)).filter(({ deployment }) => deployment === 'thinker').at(-1);
+  expect(joining).toMatchObject({ ending: 'client', is_part: 0 });
 });
