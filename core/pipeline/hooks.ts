@@ -63,6 +63,8 @@ export class Selector {
   readonly #hooks: readonly SelectHook[];
   /** Set where a strategy cannot answer at once: all of them are then asked through these. */
   readonly #hooksAhead: readonly SelectAheadHook[] | undefined;
+  /** Ties that were shared so far. */
+  #turn = 0;
   readonly strategies: readonly PluginInstance<'strategy'>[];
   readonly orchestrator: PluginInstance<'strategy'> | undefined;
   readonly preparers: readonly PluginInstance<'strategy'>[];
@@ -94,16 +96,24 @@ export class Selector {
   /** As `select`, where a strategy answers later; a strategy that is late, down or wrong is passed over. */
   async selectAhead(context: RequestContext, candidates: readonly Candidate[], from = 0): Promise<Selection> {
     const first = candidates.length > 1 ? await this.#hooksAhead?.[from]?.promise(context, candidates) : undefined;
-    if (!first) return unranked(candidates);
+    if (!first) return this.#unranked(candidates, from);
     const parts = this.#parts(first);
     return parts.tie ? joined(parts, await this.selectAhead(context, parts.tie, first.index + 1)) : parts;
   }
 
   select(context: RequestContext, candidates: readonly Candidate[], from = 0): Selection {
     const first = candidates.length > 1 ? this.#hooks[from]?.call(context, candidates) : undefined;
-    if (!first) return unranked(candidates);
+    if (!first) return this.#unranked(candidates, from);
     const parts = this.#parts(first);
     return parts.tie ? joined(parts, this.select(context, parts.tie, first.index + 1)) : parts;
+  }
+
+  /** Silence of all leaves the configured order; a tie that nobody breaks is shared. */
+  #unranked(candidates: readonly Candidate[], from: number): Selection {
+    if (candidates.length < 2) return { ranking: candidates, reason: 'the only candidate', by: nobody };
+    if (from === 0) return { ranking: candidates, reason: 'first in configured order', by: nobody };
+    const first = inTurn(candidates, this.#turn++);
+    return { ranking: [first, ...candidates.filter((one) => one !== first)], reason: 'in turn', by: nobody };
   }
 
   #parts({ ranking, index }: RankedBy): Parts {
@@ -140,11 +150,17 @@ interface SelectorParts {
 
 const nobody: readonly PluginInstance[] = Object.freeze([]);
 
-const unranked = (candidates: readonly Candidate[]): Selection => ({
-  ranking: candidates,
-  reason: candidates.length > 1 ? 'first in configured order' : 'the only candidate',
-  by: nobody,
-});
+/** By weight, 1 where there is none, as evenly as can be: multiples of the golden ratio leave no gaps. */
+function inTurn(candidates: readonly Candidate[], turn: number): Candidate {
+  const weightOf = ({ deployment }: Candidate) => Math.max(0, deployment.weight ?? 1);
+  const total = candidates.reduce((sum, one) => sum + weightOf(one), 0);
+  let left = ((turn * 0.6180339887498949) % 1) * total;
+  for (const one of candidates) {
+    left -= weightOf(one);
+    if (left < 0) return one;
+  }
+  return candidates[0] as Candidate;
+}
 
 /** One hook per starting point, so that the ties of strategy n are broken by n + 1 and those after it. */
 function hooksOf({ strategies, hooks, onFault }: SelectorParts): readonly SelectHook[] {

@@ -12,10 +12,10 @@ describe('the pages made from code', () => {
     await expect(errorsPage()).toMatchFileSnapshot(join(docs, 'errors.md'));
   });
 
-  it('tell every route that a gateway with all shipped protocols serves', async () => {
+  it('tell every route that a gateway with all shipped protocols serves, experiments among them', async () => {
     const protocols = readdirSync(join(root, 'plugins')).filter((name) => name.startsWith('protocol-'));
     const gateway = await startGateway({
-      config: { plugins: protocols, general_settings: { master_key: 'sk-docs' } },
+      config: { plugins: [...protocols, 'observer-experiments'], general_settings: { master_key: 'sk-docs' } },
     });
     const reply = await fetch(`${gateway.url}/routes`, { headers: { authorization: 'Bearer sk-docs' } });
     const { routes } = (await reply.json()) as { routes: ListedRoute[] };

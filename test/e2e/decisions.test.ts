@@ -263,6 +263,38 @@ it('say why a strategy had nothing to say, without the paths of the machine', as
   expect(answer.headers.get('x-rutter-route')).not.toContain(folder);
 });
 
+it('rank models, and share the requests among the deployments of one by their weights', async () => {
+  const more = await fleet('second', 'third');
+  const entry = (name: string, seat: (typeof more)['second'], model: string, weight?: number) => {
+    const params = { model: `openai/${model}`, ...(weight !== undefined && { weight }) };
+    return openAiDeployment('chat', seat, params, { id: name, router_model: model });
+  };
+  const gateway = await startGateway({
+    config: {
+      ...config,
+      model_list: [
+        entry('large-1', seats.large, 'large'),
+        entry('small-1', seats.small, 'small', 1),
+        entry('small-2', more.second, 'small', 2),
+        entry('small-3', more.third, 'small', 1),
+      ],
+    },
+  });
+  const served: string[] = [];
+  for (let index = 0; index < 40; index++) {
+    const { headers } = await chat(gateway, 'sk-ann', `Add ${2 * index} and ${2 * index + 7}, then halve it.`);
+    served.push(headers.get('x-rutter-deployment') as string);
+    expect(headers.get('x-rutter-route')).toContain('chosen by llmrouter-knn, then in turn');
+  }
+  const counts = Object.fromEntries(
+    ['large-1', 'small-1', 'small-2', 'small-3'].map((id) => [id, served.filter((one) => one === id).length]),
+  );
+  expect(counts['large-1']).toBe(0);
+  expect(counts['small-2']).toBeGreaterThanOrEqual(18);
+  expect(counts['small-2']).toBeLessThanOrEqual(22);
+  for (const id of ['small-1', 'small-3']) expect(counts[id]).toBeGreaterThanOrEqual(8);
+});
+
 it('keep as many as they are told to', async () => {
   const gateway = await startGateway({
     config: { ...config, plugins: [...config.plugins, { use: 'observer-decisions', config: { keep: 3 } }] },
