@@ -268,6 +268,30 @@ describe.skipIf(rgwMissing !== undefined)(
       await wordIs('newer');
     }, 60_000);
 
+    it('brings any file that an option names: a map of prices, and each new one', async () => {
+      const map = (price: number) => ({
+        'openai/gpt-4o-mini': { input_cost_per_token: price, output_cost_per_token: 0.5, mode: 'chat' },
+      });
+      await bench.put('prices/map.json', map(0.125));
+      gateway = await startGateway({
+        config: {
+          ...models,
+          plugins: [{ use: 'source-s3', config: bench.options }],
+          general_settings: { source_poll_interval: '1s', model_cost_map_url: `s3://${bucket}/prices/map.json` },
+        },
+      });
+      const price = async () => {
+        const { data } = await getJson<{ data: { model_info: { input_cost_per_token: number } }[] }>(
+          gateway as Gateway,
+          '/model/info',
+        );
+        return data[0]?.model_info.input_cost_per_token;
+      };
+      expect(await price()).toBe(0.125);
+      await bench.put('prices/map.json', map(0.25));
+      await until('the other price', async () => (await price()) === 0.25, 20_000);
+    }, 60_000);
+
     it('lets one of two who publish the same version at once win, and tells the other', async () => {
       const results = await Promise.all(['mine', 'yours'].map((text) => publish('contest', { word: text }, ours)));
       expect(results.map(({ code }) => code).sort()).toEqual([0, 1]);
