@@ -21,7 +21,9 @@ export { neighboursLearner } from './learners/neighbours.ts';
 export { networkAsLayers, networkLearner, storeNetwork } from './learners/network.ts';
 export { pairFactorsLearner } from './learners/pair-factors.ts';
 export { pairRatingsLearner } from './learners/pair-ratings.ts';
+export { preferencesLearner } from './learners/preferences.ts';
 export { tasksLearner } from './learners/tasks.ts';
+export { tastesLearner } from './learners/tastes.ts';
 export { isOnFront, type Valued, valueLearner, worthOf } from './learners/value.ts';
 export {
   type Actions,
@@ -42,7 +44,9 @@ export {
   pairedInterval,
 } from './metrics.ts';
 export { posteriorJudge } from './online/posterior.ts';
+export { preferencesJudge } from './online/preferences.ts';
 export { ratingsJudge } from './online/ratings.ts';
+export { tastesJudge } from './online/tastes.ts';
 export { meansByModel, type OutcomeRow, type Outcomes, OutcomeTable, pick, type Question } from './outcomes.ts';
 export { packFeatures, unpackFeatures } from './packed-features.ts';
 export { type PairStrategyOptions, pairStrategy, pairStrategyConfig } from './pair-strategy.ts';

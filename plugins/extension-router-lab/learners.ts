@@ -14,7 +14,9 @@ import {
   networkLearner,
   pairFactorsLearner,
   pairRatingsLearner,
+  preferencesLearner,
   tasksLearner,
+  tastesLearner,
   valueLearner,
 } from '@rutter/plugin-sdk/learning';
 
@@ -31,6 +33,8 @@ export const learners: ReadonlyMap<string, Learner> = new Map<string, Learner>([
   ['llmrouter-cost-aware', valueLearner],
   ['threshold', difficultyLearner],
   ['taskaware', tasksLearner],
+  ['llmrouter-gmt', tastesLearner],
+  ['personalizedrouter', preferencesLearner],
   ['routellm-mf', pairFactorsLearner],
   ['routellm-sw', pairRatingsLearner],
 ]);

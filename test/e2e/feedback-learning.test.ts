@@ -145,3 +145,37 @@ it('rutter-auto leaves a model on the kind of question that its answers are call
   await erase(gateway, 'eve');
   expect([await answers(sums, 'max'), await answers(poems, 'max')]).toEqual([all('counter'), all('poet')]);
 }, 180_000);
+
+it.each([
+  ['llmrouter-gmt', 8],
+  ['personalizedrouter', 8],
+])(
+  '%s answers the one user otherwise who called %d answers bad, and as everybody once he is erased',
+  async (strategy, times) => {
+    const path = await train(strategy, 'kinds.jsonl');
+    const gateway = await start(strategy, path);
+    const who = async (question: (index: number) => string, user: string) =>
+      (await say(gateway, question(500), user)).said;
+    expect([await who(sums, 'eve'), await who(sums, 'max'), await who(poems, 'eve')]).toEqual([
+      'counter',
+      'counter',
+      'poet',
+    ]);
+    for (let index = 0; index < times; index++) {
+      const { said, id } = await say(gateway, sums(500 + index), 'eve');
+      await rate(gateway, { request_id: id, rating: said === 'counter' ? 'down' : 'up' });
+    }
+    expect([await who(sums, 'eve'), await who(sums, 'max'), await who(poems, 'eve')]).toEqual([
+      'poet',
+      'counter',
+      'poet',
+    ]);
+    expect((await erase(gateway, 'eve')).body).toMatchObject({ feedback: times });
+    expect([await who(sums, 'eve'), await who(sums, 'max'), await who(poems, 'eve')]).toEqual([
+      'counter',
+      'counter',
+      'poet',
+    ]);
+  },
+  180_000,
+);

@@ -134,6 +134,8 @@ export const rows: readonly LearnedRow[] = [
   { strategy: 'llmrouter-cost-aware', artefact: 'trained', expects: byKind },
   { strategy: 'threshold', artefact: 'trained', expects: byKind },
   { strategy: 'taskaware', artefact: 'trained', expects: byKind },
+  { strategy: 'llmrouter-gmt', artefact: 'trained', expects: byKind },
+  { strategy: 'personalizedrouter', artefact: 'trained', expects: byKind },
   { strategy: 'routellm-mf', artefact: 'trained', expects: byKind },
   { strategy: 'routellm-sw', artefact: 'trained', expects: byKind },
   // The configuration of the test tells sizes: the poet is the smaller.

@@ -119,6 +119,8 @@ const optionsFor: Readonly<Record<string, (folder: string) => SuiteOptions & Rea
       'threshold',
       'llmrouter-mlp',
       'llmrouter-svm',
+      'llmrouter-gmt',
+      'personalizedrouter',
       'routellm-mf',
       'routellm-sw',
       'rutter-auto',
