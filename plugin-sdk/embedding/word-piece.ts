@@ -115,7 +115,7 @@ function* partsOf(text: string, most: number): Iterable<string> {
 }
 
 /** Words and punctuation characters; lower case and without accents where that is asked for. */
-function wordsOf(text: string, isUncased: boolean): Iterable<string> {
+export function wordsOf(text: string, isUncased: boolean): Iterable<string> {
   // The common case needs none of the tables: ASCII without control characters.
   if (plainText.test(text)) return (isUncased ? text.toLowerCase() : text).match(plainSplit) ?? [];
   return unplainWordsOf(text, isUncased);

@@ -58,6 +58,7 @@ export {
   learnedStrategyConfig,
   learnedStrategyOptions,
 } from './strategy.ts';
+export { learnTokenTable, type TokenTable, type TokenTableInput } from './token-table.ts';
 export { restorePredictor, type TrainOptions, trainArtefact } from './train.ts';
 export { traitNames } from './traits.ts';
 export { noWords, wordBits } from './words.ts';

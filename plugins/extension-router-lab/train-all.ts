@@ -59,23 +59,39 @@ export async function trainAll(
     sha256: data.sha256,
   });
   const [seen, unseen] = [part(rest), part(places)];
-  const learn = async (strategy: string): Promise<Row> => {
-    const tell = (what: string) => (line: string) => output.write(`${strategy}, ${what}: ${line}`);
+  const learn = async (strategy: string, what: string, from: LabData): Promise<Buffer | string> => {
     try {
-      const compared = await trained({ strategy, data: seen, options }, tell('to compare'));
-      const loaded = prepared(compared, unseen, { path: strategy, embedder: options.embedder });
-      const { result } = figures(loaded, unseen, 0);
-      const whole = await trained({ strategy, data, options }, tell('from all'));
-      await save(whole, { out: join(out, `${strategy}.rra`), source, options, unseen: result }, output);
-      return { strategy, found: result };
+      return await trained({ strategy, data: from, options }, (line) => output.write(`${strategy}, ${what}: ${line}`));
     } catch (error) {
       // What cannot be learnt from these outcomes keeps nobody from the rest.
-      if (RutterError.is(error)) return { strategy, found: error.message };
+      if (RutterError.is(error)) return error.message;
       throw error;
     }
   };
-  const tasks = [...learners.keys()].map((strategy) => () => learn(strategy));
-  const rows = await inTurn(tasks, Math.min(mostThreads, availableParallelism()));
+  const finish = async (strategy: string, compared: Buffer | string, whole: Buffer | string): Promise<Row> => {
+    if (typeof compared === 'string' || typeof whole === 'string')
+      return { strategy, found: typeof compared === 'string' ? compared : (whole as string) };
+    const loaded = prepared(compared, unseen, { path: strategy, embedder: options.embedder });
+    const { result } = figures(loaded, unseen, 0);
+    await save(whole, { out: join(out, `${strategy}.rra`), source, options, unseen: result }, output);
+    return { strategy, found: result };
+  };
+  // Two tasks for each: the slowest would else hold one thread while the other has nothing left to do.
+  const halves = new Map<string, Buffer | string>();
+  const tasks = [...learners.keys()].flatMap((strategy) => {
+    const half = async (what: string, from: LabData) => {
+      const own = await learn(strategy, what, from);
+      const before = halves.get(strategy);
+      if (before === undefined) {
+        halves.set(strategy, own);
+        return undefined;
+      }
+      return what === 'from all' ? finish(strategy, before, own) : finish(strategy, own, before);
+    };
+    return [() => half('to compare', seen), () => half('from all', data)];
+  });
+  const done = await inTurn(tasks, Math.min(mostThreads, availableParallelism()));
+  const rows = done.filter((row) => row !== undefined);
   output.write(
     `\nLearnt from ${rest.length} questions, measured on ${places.length}; the artefacts learnt from all.\n`,
   );

@@ -10,11 +10,13 @@ import { learnerOf, learners } from './learners.ts';
 import { checkExportable, exportOnnx, importOnnx } from './onnx.ts';
 import type { Output } from './output.ts';
 import { trainAll } from './train-all.ts';
+import { trainStatic } from './train-static.ts';
 import { save, type TrainingOptions, trained, writeWhole } from './training.ts';
 
 const usage = `rutter train STRATEGY --data OUTCOMES --out ARTEFACT
 rutter train all --data OUTCOMES --out FOLDER
 rutter train llmrouter-mlp --from-onnx NETWORK --models A,B --out ARTEFACT
+rutter train embedder-static --from onnx|http --data TEXTS --out FOLDER
 
   STRATEGY             ${[...learners.keys()].join(', ')}
   ${cascadeName}    a table for a cascade, from rows of {"p_ver", "small", "large"}
@@ -30,7 +32,9 @@ rutter train llmrouter-mlp --from-onnx NETWORK --models A,B --out ARTEFACT
   --models A,B         the models of its outputs
   --seed N             the same seed and outcomes give the same bytes; 1 when absent
   --validation SHARE   share of the questions kept aside; 0.15 when absent
-  --set NAME=JSON      an option of the learner; may be given more than once
+  --set NAME=JSON      an option of the learner (of embedder-static: dims, pieces, epochs); may be given more than once
+  --from onnx|http     the configured embedder that a table of token vectors is learnt from; TEXTS has one a line, or .jsonl
+  --vocab FILE         its WordPiece pieces; made of the texts when absent
 `;
 
 const refuse = (message: string) => new RutterError('ERR_CONFIG_INVALID', message);
@@ -61,6 +65,8 @@ function readArgs(args: readonly string[]) {
       onnx: { type: 'string' },
       'from-onnx': { type: 'string' },
       models: { type: 'string' },
+      from: { type: 'string' },
+      vocab: { type: 'string' },
       seed: { type: 'string', default: '1' },
       validation: { type: 'string', default: '0.15' },
       set: { type: 'string', multiple: true, default: [] },
@@ -72,12 +78,16 @@ function readArgs(args: readonly string[]) {
 
 type Args = ReturnType<typeof readArgs>;
 
+function seedOf(seed: string): number {
+  if (/^-?\d{1,9}$/.test(seed)) return Number(seed);
+  throw refuse(`--seed is ${seed}; expected a whole number.`);
+}
+
 function optionsOf({ seed, validation, set }: Args, embedder: string): TrainingOptions {
   const validationShare = Number(validation);
   if (!(validationShare > 0 && validationShare < 0.9))
     throw refuse(`--validation is ${validation}; expected a share between 0 and 0.9.`);
-  if (!/^-?\d{1,9}$/.test(seed)) throw refuse(`--seed is ${seed}; expected a whole number.`);
-  return { seed: Number(seed), validationShare, embedder, settings: settingsOf(set) };
+  return { seed: seedOf(seed), validationShare, embedder, settings: settingsOf(set) };
 }
 
 function checkStrategy({ strategy, set, onnx }: Args): void {
@@ -103,6 +113,16 @@ async function imported(
   return 0;
 }
 
+const learnTable = (embedder: Embedder, given: Args, output: Output) =>
+  trainStatic(
+    embedder,
+    {
+      ...{ from: given.from, vocab: given.vocab, seed: seedOf(given.seed), settings: settingsOf(given.set) },
+      ...{ data: given.data as string, out: given.out as string },
+    },
+    output,
+  );
+
 /** The exit code. */
 export async function train(
   { embedder, store }: { readonly embedder: Embedder; readonly store: Store },
@@ -124,6 +144,7 @@ export async function train(
       { data: source as string, out, seed: Number(given.seed), settings: settingsOf(given.set) },
       output,
     );
+  if (strategy === 'embedder-static') return learnTable(embedder, given, output);
   checkStrategy(given);
   const options = optionsOf(given, embedder.version);
   const data = await readData(embedder, source as string, { side: 'train', candidates, store });

@@ -1,11 +1,11 @@
 /** Embedders a gateway is told to use, from training to decisions: a network beside the main thread, and an endpoint. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bertNetwork, bertVocabulary } from '@rutter/plugin-sdk/testing';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import {
   type Gateway,
   openAiDeployment,
@@ -16,6 +16,9 @@ import {
   type VendorExchange,
 } from '../support/index.ts';
 import { ask, fleet } from './router-support.ts';
+
+// Several commands each, every one a process: on a busy machine that adds up.
+vi.setConfig({ testTimeout: 180_000 });
 
 const run = promisify(execFile);
 const folder = await mkdtemp(join(tmpdir(), 'rutter-embedders-'));
@@ -151,4 +154,26 @@ it('refuses an artefact that was trained with another embedder, in serving and i
     (error: { stderr: string }) => error.stderr,
   );
   expect(failure).toMatch(/trained with embedder onnx-[0-9a-f]{16}; found minilm-static/);
+});
+
+it('learns a table of token vectors from a network, the same for the same texts, that routes like it', async () => {
+  const texts = Array.from({ length: 300 }, (_none, index) => (index % 2 === 0 ? sums(index * 3) : poems(index * 3)));
+  await writeFile(join(folder, 'texts.txt'), texts.join('\n'));
+  const table = (out: string) =>
+    command(
+      [onnx],
+      ...['train', 'embedder-static', '--from', 'onnx', '--data', 'texts.txt', '--out', out, '--set', 'dims=24'],
+    );
+  const told = await table('table');
+  const [, after, before] =
+    /mean cosine to the teacher on texts kept aside ([\d.]+) \(([-\d.]+) before/.exec(told) ?? [];
+  expect(Number(after)).toBeGreaterThan(0.9);
+  expect(Number(after)).toBeGreaterThan(Number(before));
+  expect(told).toMatch(/pass \d+, loss 0\.\d+, at most \d+ s left/);
+  await table('again');
+  for (const file of ['static.bin', 'vocab.txt', 'manifest.json'])
+    expect(await readFile(join(folder, 'again', file))).toEqual(await readFile(join(folder, 'table', file)));
+  const own = { use: 'embedder-static', config: { path: join(folder, 'table') } };
+  await train([own], 'by-table.rra');
+  await expectSense(await startGateway({ config: configFor([own], 'by-table.rra') }));
 });

@@ -4,9 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { type Gateway, openAiDeployment, root, startGateway, until } from '../support/index.ts';
 import { ask, fleet } from './router-support.ts';
+
+// Training is work, and on a busy machine it takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const run = promisify(execFile);
 const folder = await mkdtemp(join(tmpdir(), 'rutter-learned-'));

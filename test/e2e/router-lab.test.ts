@@ -16,11 +16,14 @@ import {
 } from '@rutter/plugin-sdk/learning';
 import { writeOnnx } from '@rutter/plugin-sdk/onnx';
 import { fakeHost } from '@rutter/plugin-sdk/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import embedderStatic from '../../plugins/embedder-static/index.ts';
 import { openAiDeployment, root, startGateway } from '../support/index.ts';
 import { rate } from './feedback-support.ts';
 import { ask, fleet } from './router-support.ts';
+
+// Several commands each, every one a process: on a busy machine that adds up.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const run = promisify(execFile);
 const folder = await mkdtemp(join(tmpdir(), 'rutter-lab-'));
