@@ -65,7 +65,9 @@ export default definePlugin({
         try {
           answers.set(context, { value: await running.ask(request, timeoutMs) });
         } catch (error) {
-          answers.set(context, { trouble: (error as Error).message });
+          const { message, cause } = error as Error;
+          if (cause !== undefined) host.log.debug({ router: name, cause }, message);
+          answers.set(context, { trouble: message });
         }
         return 1;
       },

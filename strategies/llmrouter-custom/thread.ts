@@ -59,7 +59,7 @@ made().then((route) => {
     try {
       parentPort.postMessage({ id, value: JSON.stringify((await route(request)) ?? null) });
     } catch (error) {
-      parentPort.postMessage({ id, error: words(error) });
+      parentPort.postMessage({ id, error: String(error?.name ?? typeof error).slice(0, 60), detail: words(error) });
     }
   });
   parentPort.postMessage({ isReady: true });
@@ -70,6 +70,7 @@ interface Message {
   readonly id?: number;
   readonly value?: string;
   readonly error?: string;
+  readonly detail?: string;
   readonly isReady?: boolean;
   readonly failure?: string;
 }
@@ -111,7 +112,10 @@ export class RouterThread {
     return new RouterThread(worker, onEnd);
   }
 
-  /** What the router said, as plain JSON. Rejects where it threw, did not answer in time, or is gone. */
+  /**
+   * What the router said, as plain JSON. Rejects where it threw, did not answer in time, or is gone; what it said when
+   * it threw is the cause alone, since it may quote the caller.
+   */
   ask(request: RouteRequest, timeoutMs: number): Promise<unknown> {
     if (this.#end !== undefined) return Promise.reject(new Error(this.#end));
     if (this.#waiting.size >= mostWaiting) return Promise.reject(new Error('too many questions wait for it'));
@@ -142,12 +146,12 @@ export class RouterThread {
     await this.#worker.terminate();
   }
 
-  #heard({ id, value, error }: Message): void {
+  #heard({ id, value, error, detail }: Message): void {
     this.#silent = 0;
     const waiting = id === undefined ? undefined : this.#waiting.get(id);
     if (id === undefined || waiting === undefined) return;
     this.#waiting.delete(id);
-    if (error !== undefined) waiting.reject(new Error(`it threw: ${error}`));
+    if (error !== undefined) waiting.reject(new Error(`it threw ${error}`, { cause: detail }));
     else waiting.resolve(JSON.parse(value ?? 'null'));
   }
 

@@ -222,7 +222,7 @@ export const rows: readonly LearnedRow[] = [
     faults: [
       moduleOf('missing', 'ENOENT'),
       moduleOf('syntax', 'Unexpected token', 'export default ='),
-      moduleOf('throwing', 'it threw: no idea', 'export default () => () => { throw new Error("no idea") }'),
+      moduleOf('throwing', 'it threw Error', 'export default () => () => { throw new Error("no idea") }'),
       moduleOf('blocking', 'it did not answer within 250 ms', 'export default () => () => { for (;;); }'),
       moduleOf('foreign', 'it named no model of the group', 'export default () => () => "gpt-9"'),
       { name: 'pickled', reason: 'Run: rutter train', config: async () => ({ model_path: '/nowhere/router.pkl' }) },
