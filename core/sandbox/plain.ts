@@ -70,7 +70,8 @@ export class Shown {
     return { operation, dialect, model, stream, controls, text: call.text(), ...form };
   }
 
-  outcome({ context, error, attempts, ...outcome }: Outcome): object {
+  /** Without how deployments were chosen: it is of no use to who knows them by number, and as large as all the rest. */
+  outcome({ context, error, attempts, decisions: _, ...outcome }: Outcome): object {
     const said = (message: string) => (this.#mayReadText ? message : '');
     return {
       ...outcome,

@@ -311,7 +311,7 @@ export interface Outcome {
   /** In words: which deployment served and why. */
   readonly route: string;
   readonly attempts: readonly Attempt[];
-  /** How deployments were chosen, in order: at most the first 16 choices. Absent where nobody was chosen. */
+  /** How deployments were chosen, in order: at most the first 16 choices. Absent in the sandbox. */
   readonly decisions?: readonly Decision[];
   readonly fallbacks: number;
   readonly usage: Usage | undefined;
