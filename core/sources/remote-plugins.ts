@@ -47,7 +47,7 @@ interface Read extends Omit<SourceChoice, 'place'> {
 }
 
 const mostStored = 100;
-const mostParsed = 16;
+const mostParsed = 4;
 
 export class RemotePluginReader {
   readonly #options: RemotePluginOptions;
