@@ -1,5 +1,5 @@
 /** What a test of sources needs of a server: the plugin that speaks to it, by hand, and the command line beside it. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Source } from '@rutter/plugin-sdk';
@@ -7,7 +7,7 @@ import { Authenticator } from '../../core/upstream/auth/authenticator.ts';
 import { Upstream } from '../../core/upstream/exchange.ts';
 import { sourceFetch } from '../../core/upstream/kernel-fetch.ts';
 import plugin from '../../plugins/source-s3/index.ts';
-import { root } from '../support/index.ts';
+import { endAfterFile, root } from '../support/index.ts';
 import type { Rgw } from '../support/rgw.ts';
 
 export class Bench {
@@ -74,4 +74,32 @@ export function command(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: Said) => error,
   );
+}
+
+/** `rutter-plugin dev`, which runs until it is stopped. */
+export function startDev(folder: string, cwd: string): { output(): string; stop(): Promise<unknown> } {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  const args = [join(root, 'plugin-sdk/cli/rutter-plugin.mjs'), 'dev', folder, '--port', '0'];
+  const child = spawn(node, args, {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: cwd },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  const ended = new Promise((resolve) => {
+    child.once('close', resolve);
+  });
+  const stop = () => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  endAfterFile(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return { output: () => output, stop };
 }

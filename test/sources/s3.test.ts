@@ -19,7 +19,7 @@ import {
   until,
 } from '../support/index.ts';
 import { type Rgw, rgwMissing, startRgw } from '../support/rgw.ts';
-import { Bench, command } from './bench.ts';
+import { Bench, command, startDev } from './bench.ts';
 
 const bucket = 'plugins';
 const ours = generateKeys();
@@ -163,6 +163,63 @@ describe.skipIf(rgwMissing !== undefined)(
       expect(await word()).toBe('second');
       expect(gateway.output()).not.toContain(server.secret);
     }, 120_000);
+
+    it('is where a plugin gets from create, edit, dev and check by pack, sign and publish into a gateway that runs', async () => {
+      expect(await author('create', 'strategy', 'back-to-front')).toMatchObject({ code: 0 });
+      const source = join(folder, 'back-to-front', 'index.ts');
+      const edit = (body: string) =>
+        writeFile(
+          source,
+          `import { definePlugin } from '@rutter/plugin-sdk';\nexport default definePlugin({\n  kind: 'strategy',\n  setup: () => ({ select: (_context, candidates) => ${body} }),\n});\n`,
+        );
+      await rm(join(folder, 'back-to-front', 'index.test.ts'));
+      await edit('[...candidates].reverse()');
+      const dev = startDev('back-to-front', folder);
+      await until('dev to serve', () => /STARTED/.test(dev.output()), 60_000);
+      await edit('candidates');
+      await until('dev to take up what was saved', () => /RELOADED/.test(dev.output()), 60_000);
+      await dev.stop();
+      const checked = await author('check', 'back-to-front');
+      expect(checked, checked.stdout).toMatchObject({ code: 0 });
+      const made = await author('keygen', 'author.pem');
+      const key = made.stdout.split('\n')[1] as string;
+      const to = ['--to', `s3://${bucket}/author`, '--endpoint', server.endpoint];
+      const release = async (version: string) => {
+        const file = join(folder, 'back-to-front', 'package.json');
+        await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), version }));
+        expect(await author('pack', 'back-to-front')).toMatchObject({ code: 0 });
+        expect(await author('sign', 'back-to-front/dist', '--key', 'author.pem')).toMatchObject({ code: 0 });
+        expect(await author('publish', 'back-to-front/dist', ...to)).toMatchObject({ code: 0 });
+      };
+      await release('1.0.0');
+      const plugin_trust = { trusted: [{ key }], signatures: 'required' };
+      const { plugins, ...rest } = configuration(`s3://${bucket}/author/back-to-front@^1.0`, { plugin_trust });
+      const simulated = (id: string) => ({
+        model_name: 'echo',
+        litellm_params: { model: `simulated/${id}` },
+        model_info: { id },
+      });
+      const entries = plugins.map((entry) => ('as' in entry ? { use: entry.use } : entry));
+      gateway = await startGateway({
+        config: { ...rest, model_list: [simulated('one'), simulated('two')], plugins: entries },
+      });
+      const route = async () => {
+        const response = await fetch(`${(gateway as Gateway).url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ model: 'echo', messages: [{ role: 'user', content: 'x' }] }),
+        });
+        return response.headers.get('x-rutter-route');
+      };
+      expect(await route()).toMatch(/simulated\/one .*chosen by back-to-front/);
+      await edit('[...candidates].reverse()');
+      await release('1.1.0');
+      await until(
+        'the new version',
+        async () => /simulated\/two .*chosen by back-to-front/.test((await route()) ?? ''),
+        15_000,
+      );
+    }, 180_000);
 
     it('refuses what a stranger has signed, what the index lies about and what is not there, and goes on', async () => {
       expect(await publish('lies', { word: 'good' }, ours)).toMatchObject({ code: 0 });
