@@ -250,6 +250,22 @@ function companions({ of }: Kinds, count: number, seed: number) {
   };
 }
 
+/** The vector of a question's kind, which is learnt as a model's is, against those of all other kinds. */
+function contrastOfKind({ count }: Kinds, kind: number, models: number): Contrast[] {
+  const others = Array.from({ length: count }, (_none, other) => models + other).filter((at) => at !== models + kind);
+  return others.length === 0 ? [] : [{ drawn: models + kind, weight: 1, pushed: others }];
+}
+
+/** Without the vectors of kinds. */
+function ofModels(whole: ContrastShape, served: ContrastShape, parameters: Float32Array): Float32Array {
+  const vectors = served.dim * (served.width + served.models);
+  const bias = whole.dim * (whole.width + whole.models);
+  const out = new Float32Array(contrastCount(served));
+  out.set(parameters.subarray(0, vectors));
+  out.set(parameters.subarray(bias, bias + served.models), vectors);
+  return out;
+}
+
 const scorer =
   (shape: ContrastShape, parameters: Float32Array): Scorer =>
   (features) =>
@@ -274,16 +290,18 @@ export const contrastLearner: Learner<Options> = {
     const isFaithful = settings.upstream === 'faithful';
     const { values, width } = denseRows(train.features, scale);
     const models = train.outcomes.models.length;
-    const shape = { width, dim, models, temperature: settings.temperature ?? (isFaithful ? 1 : 0.2) };
-    const parameters = started(shape, seed);
+    const served = { width, dim, models, temperature: settings.temperature ?? (isFaithful ? 1 : 0.2) };
     const kinds = isFaithful ? kindsByScores(train, settings.n_clusters, seed) : kindsOf(train, seed);
+    // Kinds have vectors beside those of the models, which only teach: what tells kinds apart tells models apart as well.
+    const taught = isFaithful ? 0 : kinds.count;
+    const shape = { ...served, models: models + taught };
+    const parameters = started(shape, seed);
     const choose = companions(kinds, settings.H, seed);
     const inputOf = (row: number) => values.subarray(row * width, (row + 1) * width);
     const contrasts = train.features.map((_features, row) => {
       const quality = train.outcomes.quality.subarray(row * models, (row + 1) * models);
-      return isFaithful
-        ? upstreamContrastsOf(quality, settings.top_k, settings.last_k)
-        : contrastsOf(quality, settings.top_k);
+      if (isFaithful) return upstreamContrastsOf(quality, settings.top_k, settings.last_k);
+      return [...contrastsOf(quality, settings.top_k), ...contrastOfKind(kinds, kinds.of[row] as number, models)];
     });
     const weight = isFaithful ? Math.max(1, settings.cluster_loss_weight) : settings.cluster_loss_weight;
     const stop = new EarlyStop<Float32Array>(settings.patience);
@@ -298,15 +316,16 @@ export const contrastLearner: Learner<Options> = {
         return loss + weight * likenessSlope(shape, parameters, inputs, { gradient, share: share * weight });
       },
       onEpoch(epoch) {
-        const score = scorer(shape, parameters);
+        const now = ofModels(shape, served, parameters);
+        const score = scorer(served, now);
         const loss = crossEntropy(validation, calibrated(score, calibrate(validation, score)));
         onProgress?.({ step: `pass ${epoch + 1}`, share: (epoch + 1) / epochs, loss });
-        return stop.offer(loss, () => parameters.slice());
+        return stop.offer(loss, () => now);
       },
     });
-    const kept = stop.best ?? parameters;
+    const kept = stop.best ?? ofModels(shape, served, parameters);
     return {
-      facts: { ...shape, ...calibrate(validation, scorer(shape, kept)), stoppedAt: stop.at + 1 },
+      facts: { ...served, ...calibrate(validation, scorer(served, kept)), stoppedAt: stop.at + 1 },
       blocks: { 'contrast.parameters': kept },
     };
   },

@@ -13,8 +13,9 @@ import { adam, moments } from '../../numerics/adam.ts';
 import { createRandom, normal, shuffle } from '../../numerics/random.ts';
 import { sigmoid } from '../../numerics/vectors.ts';
 import { denseRow, denseRows } from '../features.ts';
+import { kindsOf } from '../kinds.ts';
 import { labelled, upstreamOption } from '../labels.ts';
-import { crossEntropy, EarlyStop, type Learner, type Scorer } from '../learner.ts';
+import { crossEntropy, EarlyStop, type Learner, type Scorer, type TrainingSet } from '../learner.ts';
 import type { Outcomes } from '../outcomes.ts';
 
 const scale = { embedding: 4, traits: 0.5 };
@@ -222,18 +223,34 @@ export function gather(
   return { questions, outcomes };
 }
 
+/** One outcome a kind: whether the question is of it. */
+function outcomesOfKinds(train: TrainingSet, seed: number): Pick<Outcomes, 'quality' | 'models'> {
+  const { count, of } = kindsOf(train, seed);
+  const quality = new Float32Array(of.length * count);
+  of.forEach((kind, row) => {
+    quality[row * count + kind] = 1;
+  });
+  return { quality, models: Array.from({ length: count }, (_none, kind) => String(kind)) };
+}
+
+const together = (left: Gathered, right: Gathered): Gathered => ({
+  questions: Float32Array.from([...left.questions, ...right.questions]),
+  outcomes: Float32Array.from([...left.outcomes, ...right.outcomes]),
+});
+
 interface Folded {
   readonly map: Float32Array;
   readonly nodes: Float32Array;
   readonly bias: Float32Array;
 }
 
-function folded(shape: GraphShape, parameters: Float32Array, gathered: Gathered): Folded {
-  const { nodes: end, bias, end: last } = placesOf(shape);
-  const nodes = new Float32Array(shape.models * shape.dim);
-  for (let model = 0; model < shape.models; model++)
+/** The first `models` nodes. */
+function folded(shape: GraphShape, parameters: Float32Array, gathered: Gathered, models: number): Folded {
+  const { nodes: end, bias } = placesOf(shape);
+  const nodes = new Float32Array(models * shape.dim);
+  for (let model = 0; model < models; model++)
     nodes.set(nodeOf(shape, parameters, gathered, model).out, model * shape.dim);
-  return { map: parameters.slice(0, end), nodes, bias: parameters.slice(bias, last) };
+  return { map: parameters.slice(0, end), nodes, bias: parameters.slice(bias, bias + models) };
 }
 
 function scorer({ map, nodes, bias }: Folded): Scorer {
@@ -264,15 +281,26 @@ export const graphLearner: Learner<Options> = {
   train({ train, validation, seed, onProgress }, settings) {
     const isFaithful = settings.upstream === 'faithful';
     const { values, width } = denseRows(train.features, scale);
-    const { models } = train.outcomes;
-    const shape = { width, dim: settings.embedding_dim, models: models.length };
+    const models = train.outcomes.models.length;
+    // Kinds have nodes beside those of the models, which only teach: what tells kinds apart tells models apart as well.
+    const kinds = isFaithful ? { quality: new Float32Array(0), models: [] } : outcomesOfKinds(train, seed);
+    const nodes = models + kinds.models.length;
+    const shape = { width, dim: settings.embedding_dim, models: nodes };
     const parameters = started(shape, seed);
-    const targets = isFaithful ? labelled(train.outcomes).quality : train.outcomes.quality;
+    const told = isFaithful ? labelled(train.outcomes).quality : train.outcomes.quality;
+    const targets = train.features.map((_features, row) => [
+      ...told.subarray(row * models, (row + 1) * models),
+      ...kinds.quality.subarray(row * kinds.models.length, (row + 1) * kinds.models.length),
+    ]);
     const random = createRandom(seed + 1);
     const state = moments(parameters.length);
     const stop = new EarlyStop<Float32Array>(settings.patience);
     const all = train.features.map((_features, row) => row);
-    const edges = (rows: readonly number[]) => gather(values, width, train.outcomes, { rows, isFaithful });
+    const edges = (rows: readonly number[]) =>
+      together(
+        gather(values, width, train.outcomes, { rows, isFaithful }),
+        gather(values, width, kinds, { rows, isFaithful }),
+      );
     const everything = edges(all);
     for (let epoch = 0, step = 0; epoch < settings.train_epoch; epoch++) {
       // What is visible is not asked for: a model must not read an answer off its own edge.
@@ -283,19 +311,19 @@ export const graphLearner: Learner<Options> = {
         const rows = order.slice(begin, begin + settings.batch_size);
         const batch = {
           inputs: rows.map((row) => values.subarray(row * width, (row + 1) * width)),
-          targets: rows.map((row) => targets.subarray(row * models.length, (row + 1) * models.length)),
+          targets: rows.map((row) => targets[row] as number[]),
         };
         graphSlope(shape, parameters, gathered, batch, state.gradient);
         adam(parameters, state, ++step, settings.learning_rate, settings.weight_decay);
       }
-      const loss = crossEntropy(validation, scorer(folded(shape, parameters, everything)));
+      const loss = crossEntropy(validation, scorer(folded(shape, parameters, everything, models)));
       onProgress?.({ step: `pass ${epoch + 1}`, share: (epoch + 1) / settings.train_epoch, loss });
       if (stop.offer(loss, () => parameters.slice())) break;
     }
-    const { map, nodes, bias } = folded(shape, stop.best ?? parameters, everything);
+    const kept = folded(shape, stop.best ?? parameters, everything, models);
     return {
       facts: { stoppedAt: stop.at + 1 },
-      blocks: { 'graph.map': map, 'graph.nodes': nodes, 'graph.bias': bias },
+      blocks: { 'graph.map': kept.map, 'graph.nodes': kept.nodes, 'graph.bias': kept.bias },
     };
   },
   restore: ({ blocks }) => ({
