@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../numerics/index.ts';
 import {
   autoLearner,
+  contrastLearner,
   eloLearner,
   factorsLearner,
+  graphLearner,
   inSpace,
   kindsLearner,
   type Learner,
@@ -18,6 +20,7 @@ import {
   readArtefact,
   readOutcomes,
   restorePredictor,
+  tasksLearner,
   trainArtefact,
 } from './index.ts';
 import { blend, logitOf } from './learners/blend.ts';
@@ -67,6 +70,9 @@ const readers = [
   machinesLearner,
   factorsLearner,
   ladderLearner,
+  contrastLearner,
+  graphLearner,
+  tasksLearner,
 ] as readonly Learner[];
 
 describe.each(readers)('the learner $name', (learner) => {
@@ -100,7 +106,7 @@ describe.each(readers)('the learner $name', (learner) => {
     expect(sure).toBeLessThanOrEqual(1);
   });
 
-  it('gives the same bytes for the same seed and outcomes', () => {
+  it('gives the same bytes for the same seed and outcomes', { timeout: 180_000 }, () => {
     expect(trained(learner).equals(bytes)).toBe(true);
     expect(header).toMatchObject({ strategy: learner.name, models: ['counter', 'poet'], dataHash: 'abc' });
   });
@@ -238,8 +244,15 @@ describe('llmrouter-elo', () => {
 });
 
 describe('learning as LLMRouter does', () => {
-  it.each([machinesLearner, factorsLearner] as unknown as readonly Learner[])(
+  it.each([
+    machinesLearner,
+    factorsLearner,
+    networkLearner,
+    contrastLearner,
+    graphLearner,
+  ] as unknown as readonly Learner[])(
     'still sends $name’s questions to the model of their kind, by labels alone',
+    { timeout: 180_000 },
     (learner) => {
       const bytes = trainArtefact(learner, outcomes, rawOf(outcomes), {
         ...{ seed: 3, validationShare: 0.2, embedder: 'test-2', dataHash: 'abc', settings: { upstream: 'faithful' } },

@@ -13,6 +13,7 @@ import {
   predictRidge,
   shuffle,
   sigmoid,
+  softmax,
   trainLogistic,
   trainMlp,
 } from './index.ts';
@@ -107,6 +108,30 @@ it('moves a network against the slope that finite differences find', () => {
       }
     }
   });
+});
+
+it('moves a network of one label against the slope of the softmax that finite differences find', () => {
+  const input = Float32Array.of(0.3, -0.7, 0.5);
+  const options = { seed: 4, hidden: [5], epochs: 1, batch: 1, rate: 1e-4, decay: 0, dropout: 0, isOneOf: true };
+  const start = createNetwork([3, 5, 3], createRandom(4));
+  const before = start.map((layer) => layer.weights.slice());
+  const trained = trainMlp(input, 3, Float32Array.of(0, 1, 0), 3, options);
+  const lost = () => -Math.log(softmax(forward(start, input))[1] as number);
+  let seen = 0;
+  start.forEach((layer, index) => {
+    for (let at = 0; at < layer.weights.length; at++) {
+      const own = before[index]![at] as number;
+      layer.weights[at] = own + 1e-3;
+      const up = lost();
+      layer.weights[at] = own - 1e-3;
+      const slope = (up - lost()) / 2e-3;
+      layer.weights[at] = own;
+      if (Math.abs(slope) < 1e-3) continue;
+      seen++;
+      expect(Math.sign((trained[index]!.weights[at] as number) - own)).toBe(-Math.sign(slope));
+    }
+  });
+  expect(seen).toBeGreaterThan(10);
 });
 
 it('learns exclusive or, which no line can', () => {

@@ -39,7 +39,6 @@ const command = (...args: readonly string[]) =>
 
 await writeFile(at('lab.yaml'), 'model_list:\n  - {model_name: m, litellm_params: {model: simulated/m}}\n');
 await writeFile(at('train.jsonl'), outcomes(400, ['counter', 'poet']));
-await writeFile(at('other.jsonl'), outcomes(60, ['stranger', 'nobody']));
 
 const seats = await fleet('counter', 'poet');
 const configFor = (strategy: string, path: string | undefined) => ({
@@ -87,23 +86,6 @@ describe.each(strategies)('%s', (strategy) => {
       body: JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: sums(5) }] }),
     });
     expect(reply.headers.get('x-rutter-route')).toContain(`chosen by ${strategy}`);
-  });
-
-  it.each([
-    ['is not there', 'missing.rra', 'ENOENT'],
-    ['is a pickle', 'router.pt', `rutter train ${strategy}`],
-    ['is damaged', 'damaged.rra', 'is no router artefact'],
-  ])('serves on where its artefact %s, and says why', async (_what, file, reason) => {
-    await writeFile(at('damaged.rra'), 'RRA1 and nothing that follows');
-    const gateway = await startGateway({ config: configFor(strategy, at(file)) });
-    expect(['counter', 'poet']).toContain(await said(gateway, sums(1)));
-    await until('the reason in the log', () => gateway.output().includes(reason) || undefined);
-  });
-
-  it('leaves deployments to the next where it was trained for other models', async () => {
-    await command('train', strategy, '--data', 'other.jsonl', '--out', `${strategy}-other.rra`);
-    const gateway = await startGateway({ config: configFor(strategy, at(`${strategy}-other.rra`)) });
-    expect(['counter', 'poet']).toContain(await said(gateway, sums(1)));
   });
 });
 
@@ -221,4 +203,81 @@ describe('the commands', () => {
     expect(failure.code).toBe(1);
     expect(`${failure.stderr}${failure.stdout}`).toContain(message);
   });
+});
+
+describe('without an artefact', () => {
+  const untrained = (strategy: string, args: object, infos: readonly [object, object]) =>
+    startGateway({
+      config: {
+        model_list: [
+          openAiDeployment('auto', seats.counter, {}, { id: 'auto-counter', router_model: 'counter', ...infos[0] }),
+          openAiDeployment('auto', seats.poet, {}, { id: 'auto-poet', router_model: 'poet', ...infos[1] }),
+        ],
+        router_settings: { routing_strategy: strategy, routing_strategy_args: args, num_retries: 0 },
+      },
+    });
+
+  it('rutter-auto ranks by declared tier, then price, and says that it is untrained', async () => {
+    const gateway = await untrained('rutter-auto', {}, [{ tier: 'economy' }, { tier: 'premium' }]);
+    for (let index = 0; index < 4; index++) expect(await said(gateway, sums(index))).toBe('poet');
+    await until('the reason', () => gateway.output().includes('untrained: by declared tier and price') || undefined);
+  });
+
+  it('rutter-auto takes the cheaper of one tier', async () => {
+    const priced = (usd: number) => ({ tier: 2, input_cost_per_token: usd, output_cost_per_token: usd });
+    const gateway = await untrained('rutter-auto', {}, [priced(2e-6), priced(1e-6)]);
+    for (let index = 0; index < 4; index++) expect(await said(gateway, sums(index))).toBe('poet');
+  });
+
+  it('llmrouter-cost-aware goes by declared quality and price, the too dear last', async () => {
+    const told = (quality: number, usd: number) => ({ quality, input_cost_per_token: usd, output_cost_per_token: usd });
+    const infos = [told(0.9, 9e-6), told(0.8, 1e-6)] as const;
+    const gateway = await untrained('llmrouter-cost-aware', {}, infos);
+    expect(await said(gateway, sums(1))).toBe('poet');
+    const keen = await untrained('llmrouter-cost-aware', { cost_weight: 0 }, infos);
+    expect(await said(keen, sums(1))).toBe('counter');
+    const capped = await untrained('llmrouter-cost-aware', { cost_weight: 0, max_cost_per_1k_tokens: 0.005 }, infos);
+    expect(await said(capped, sums(1))).toBe('poet');
+    await until('the reason', () => gateway.output().includes('by declared quality and price') || undefined);
+  });
+
+  it('taskaware goes by words and a table', async () => {
+    const table = { mathematics: { simple: 'counter' }, writing: { simple: 'poet', complex: 'counter' } };
+    const gateway = await untrained('taskaware', { table }, [{}, {}]);
+    expect(await said(gateway, poems(1))).toBe('poet');
+    expect(await said(gateway, sums(1))).toBe('counter');
+    expect(await said(gateway, `${poems(2)} Work step by step.`)).toBe('counter');
+    await until('the reason', () => gateway.output().includes('by its words simple writing') || undefined);
+  });
+});
+
+it('knows deployments by the candidates of LLMRouter and by labels', async () => {
+  await command('train', 'llmrouter-knn', '--data', 'train.jsonl', '--out', 'labels.rra');
+  await writeFile(
+    at('candidates.json'),
+    JSON.stringify({ counter: { size: '7B', model: 'vendor/one' }, poet: { model: 'vendor/two' } }),
+  );
+  const start = (args: object) =>
+    startGateway({
+      config: {
+        model_list: [
+          openAiDeployment('auto', seats.poet, {}, { id: 'b', router_model: 'vendor/two' }),
+          openAiDeployment('auto', seats.counter, {}, { id: 'a', router_model: 'vendor/one' }),
+        ],
+        router_settings: {
+          routing_strategy: 'llmrouter-knn',
+          routing_strategy_args: { model_path: at('labels.rra'), ...args },
+          num_retries: 0,
+        },
+      },
+    });
+  const byFile = await start({ llm_data_path: at('candidates.json') });
+  expect(await said(byFile, sums(1))).toBe('counter');
+  expect(await said(byFile, poems(1))).toBe('poet');
+  const byLabels = await start({ label_mapping: { counter: 'vendor/two', poet: 'vendor/one' } });
+  expect(await said(byLabels, sums(1))).toBe('poet');
+  await writeFile(at('broken.json'), '[1]');
+  const broken = await start({ llm_data_path: at('broken.json') });
+  expect(['counter', 'poet']).toContain(await said(broken, sums(1)));
+  await until('the reason', () => broken.output().includes('found no object') || undefined);
 });
