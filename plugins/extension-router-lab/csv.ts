@@ -5,7 +5,7 @@
  */
 import { RutterError } from '@rutter/plugin-sdk';
 
-export interface CsvRecord {
+interface CsvRecord {
   readonly cells: readonly string[];
   /** Of its first line, from 1. */
   readonly line: number;

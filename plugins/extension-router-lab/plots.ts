@@ -17,7 +17,7 @@ const colours = [
 ];
 export const colourOf = (index: number): string => colours[index % colours.length] as string;
 
-export interface Mark {
+interface Mark {
   readonly x: number;
   readonly y: number;
   readonly label?: string;
@@ -25,7 +25,7 @@ export interface Mark {
   readonly size?: number;
 }
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly colour: string;
   readonly marks: readonly Mark[];

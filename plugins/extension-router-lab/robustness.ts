@@ -6,7 +6,7 @@ import { type LabData, rawOf } from './data.ts';
 import { type Loaded, type Run, withoutGaps } from './measure.ts';
 import { inOtherWords, withTypos } from './noise.ts';
 
-export interface Steadiness {
+interface Steadiness {
   /** Share of the questions whose choice stands. */
   readonly same: number;
   /** Mean quality of the choices, beside that of the same questions as they were. */
