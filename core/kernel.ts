@@ -24,6 +24,7 @@ import type { Generation } from './generation/generation.ts';
 import { type BuildParts, GenerationKeeper, type KeeperOptions } from './generation/keeper.ts';
 import { telling } from './generation/read-composition.ts';
 import type { ReloadReport, Rollback } from './generation/report.ts';
+import { tellReport } from './generation/tell-report.ts';
 import { createRoot } from './generation/tokens.ts';
 import { isInShare } from './http/canary-share.ts';
 import { checkRoutes } from './http/check-routes.ts';
@@ -91,7 +92,7 @@ export class Kernel {
   readonly #upstream = new Upstream();
   readonly #features = new FeatureDefinitions();
   readonly #health = new HealthWatch();
-  readonly #sandbox = new Sandbox();
+  readonly #sandbox = new Sandbox((event) => this.event(event));
   readonly #services: PathServices;
   readonly #experiments = new ExperimentStates();
   readonly #faults = new Map<string, number>();
@@ -238,36 +239,8 @@ export class Kernel {
   reported(report: ReloadReport): void {
     if (this.#told.has(report)) return;
     this.#told.add(report);
-    const log = this.log.of('reload');
-    const { generation, sources, durationMs, started, kept, leftOut } = report;
-    for (const { severity, message, found, expected, place } of report.diagnostics) {
-      const fields = {
-        file: place.file,
-        line: place.line,
-        column: place.column,
-        path: place.path,
-        found,
-        expected,
-        source: sources.join(','),
-      };
-      if (severity === 'error') log.error(fields, `refused: ${message}`);
-      else if (report.changed || !report.ok) log.warn(fields, message);
-    }
-    for (const { name, state, reason, error } of leftOut)
-      log.warn({ plugin: name, state, reason, error }, 'a plugin was left out');
-    if (!report.ok)
-      log.error(
-        { generation, sources, reasons: report.reasons, durationMs },
-        'the change was refused; the running generation stays',
-      );
-    else if (report.changed)
-      log.info({ generation, sources, started, kept: kept.length, durationMs }, 'a new generation is in force');
     const { rollback } = this.keeper.generations();
-    if (report.ok && report.changed && rollback !== undefined)
-      log.warn(
-        { generation, rollbackOf: rollback.to },
-        `an earlier composition is in force in place of the files, until ${rollback.until}`,
-      );
+    tellReport(this.log.of('reload'), report, rollback);
   }
 
   /** What plugins fetch while the first generation is set up goes by its own rules: there are no others yet. */

@@ -62,6 +62,12 @@ const leftOut: readonly string[] = [
   ...['variables', 'raw'],
 ];
 
+/** What the contract has besides, and a plugin cannot do without if it brings it. Other names are its own affair. */
+const needed: readonly string[] = [
+  ...['routes', 'dialects', 'commands', 'migrations', 'wrap', 'services', 'guard', 'observer', 'provider'],
+  ...['orchestrate', 'identify', 'reserve', 'apply'],
+];
+
 export function partsServed(kind: Kind): readonly string[] {
   return [...(served[kind] ?? []), 'dispose'];
 }
@@ -71,7 +77,7 @@ export function unserved(kind: Kind, parts: Iterable<string>) {
   const others = [...parts].filter((part) => !partsServed(kind).includes(part));
   return {
     leftOut: others.filter((part) => leftOut.includes(part)),
-    refused: others.filter((part) => !leftOut.includes(part)),
+    refused: others.filter((part) => needed.includes(part)),
   };
 }
 

@@ -19,7 +19,11 @@ export const silenceMs = 1000;
 export const threadSilenceMs = 250;
 /** Of a worker thread's heap; vectors and buffers lie outside of it. */
 export const threadHeapMb = 512;
-/** To open an isolate, load a text, check options or set up, each. */
+/** To open an isolate or a thread: none of the plugin's code runs yet, and a busy machine may take its time. */
+export const openMs = 8000;
+/** To load a text, check options or set up, each, in a worker: as long as inside. */
+export const threadSetUpMs = 10_000;
+/** To load a text, check options or set up, each, in the sandbox. */
 export const setUpMs = 2000;
 /** A plugin that falls so often within `fallWindowMs` is left alone. */
 export const mostFalls = 3;

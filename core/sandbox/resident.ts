@@ -5,11 +5,19 @@
  * Invariant: a call ends at its deadline whatever the plugin does; after three
  * falls in a minute it is not asked again before somebody forgives it.
  */
-import { type Clock, type Log, type RequestContext, RutterError, type Secret } from '@rutter/plugin-sdk';
+import {
+  type Clock,
+  type ErrorCode,
+  type KernelEvent,
+  type Log,
+  type RequestContext,
+  RutterError,
+  type Secret,
+} from '@rutter/plugin-sdk';
 import type { SandboxStatus } from '../plugins/types.ts';
 import { Falls } from './falls.ts';
 import { type Answerer, type CallOptions, GuestPort } from './guest-port.ts';
-import { firstPauseMs, longestPauseMs, setUpMs } from './limits.ts';
+import { firstPauseMs, longestPauseMs, openMs, setUpMs } from './limits.ts';
 import type { Rooms } from './pool.ts';
 import { isRefusing, type Speaking } from './refusal.ts';
 import type { Special } from './values.ts';
@@ -22,10 +30,13 @@ export interface ResidentOptions {
   readonly where: string;
   readonly queue?: number | undefined;
   readonly serialSilenceMs?: number | undefined;
+  readonly setUpMs?: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: readonly Secret[];
   readonly answer: Answerer;
+  /** Hears of its falls. */
+  tell?(event: KernelEvent): void;
   /** Argument of `setUp`, by how often it has been set up before. */
   setUp(restarts: number): { readonly argument: object; readonly special: Special };
 }
@@ -53,6 +64,11 @@ export class Resident {
     this.#falls = new Falls(() => options.clock.monotonic());
   }
 
+  /** How long it may take to be loaded, checked and set up, each. */
+  get setUpMs(): number {
+    return this.#options.setUpMs ?? setUpMs;
+  }
+
   /** Where it lives, in words. */
   get where(): string {
     return this.#options.where;
@@ -68,15 +84,15 @@ export class Resident {
 
   /** Opens an isolate and loads the plugin's text in it; gives what it defines. */
   async load(): Promise<unknown> {
-    const port = await GuestPort.open(this.#options.pool, this.#portOptions(), setUpMs);
+    const port = await GuestPort.open(this.#options.pool, this.#portOptions(), openMs);
     this.#port = port;
-    return port.call('load', { text: this.#options.text }, { ms: setUpMs });
+    return port.call('load', { text: this.#options.text }, { ms: this.setUpMs });
   }
 
   /** Sets up what has been loaded; gives what it offers. */
   async setUp(): Promise<unknown> {
     const { argument, special } = this.#options.setUp(this.#restarts);
-    return this.#required().call('setUp', argument, { ms: setUpMs, special });
+    return this.#required().call('setUp', argument, { ms: this.setUpMs, special });
   }
 
   /** For questions ahead of `setUp`, which are no falls. */
@@ -104,14 +120,14 @@ export class Resident {
       if (asking.mayRefuse && isRefusing(error, asking.mayRefuse)) throw error;
       const { code, message } = RutterError.from(error, 'ERR_PLUGIN_FAILED');
       // An isolate that is gone has been counted when it went.
-      if (code !== 'ERR_PLUGIN_DOWN') this.#fell(message);
+      if (code !== 'ERR_PLUGIN_DOWN') this.#fell(message, code);
       throw this.#error(code, message);
     }
     try {
       return await accept(answer);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#fell(message);
+      this.#fell(message, 'ERR_PLUGIN_INVALID');
       throw this.#error('ERR_PLUGIN_INVALID', message);
     }
   }
@@ -138,6 +154,7 @@ export class Resident {
     this.#falls.forgive();
     this.#pauseMs = firstPauseMs;
     this.#options.log.info({}, 'the plugin is released from quarantine');
+    this.#options.tell?.({ type: 'plugin-released', plugin: this.#options.name });
     if (this.#port === undefined) this.#openAgain();
     return true;
   }
@@ -167,12 +184,17 @@ export class Resident {
     this.#port = undefined;
     if (this.#hasEnded) return;
     this.#options.log.warn({ isCulprit, reason }, `the plugin ${this.#options.where} is gone`);
-    if (isCulprit) this.#fell(reason);
+    if (isCulprit) this.#fell(reason, 'ERR_PLUGIN_DOWN');
     if (!this.#falls.isQuarantined) this.#openAgain();
   }
 
-  #fell(reason: string): void {
-    if (!this.#falls.add()) return;
+  #fell(reason: string, code: ErrorCode): void {
+    const { name: plugin, tell } = this.#options;
+    const isOneTooMany = this.#falls.add();
+    const { total: falls } = this.#falls;
+    tell?.({ type: 'plugin-fell', plugin, code, falls });
+    if (!isOneTooMany) return;
+    tell?.({ type: 'plugin-quarantined', plugin, falls });
     this.#options.log.error(
       { reason, falls: this.#falls.total },
       'the plugin is quarantined: it fell three times within a minute; a new generation or an operator releases it',
@@ -194,14 +216,15 @@ export class Resident {
     this.#restarts += 1;
     let port: GuestPort | undefined;
     try {
-      port = await GuestPort.open(this.#options.pool, this.#portOptions(), setUpMs);
-      await port.call('load', { text: this.#options.text }, { ms: setUpMs });
+      port = await GuestPort.open(this.#options.pool, this.#portOptions(), openMs);
+      await port.call('load', { text: this.#options.text }, { ms: this.setUpMs });
       const { argument, special } = this.#options.setUp(this.#restarts);
-      await port.call('setUp', argument, { ms: setUpMs, special });
+      await port.call('setUp', argument, { ms: this.setUpMs, special });
     } catch (error) {
       port?.close();
       if (this.#hasEnded) return;
-      this.#fell(RutterError.from(error).message);
+      const { message, code } = RutterError.from(error);
+      this.#fell(message, code);
       if (!this.#falls.isQuarantined) this.#openAgain();
       return;
     }

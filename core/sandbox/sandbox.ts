@@ -8,6 +8,7 @@
 import {
   type FeatureRegistry,
   type Guard,
+  type KernelEvent,
   type Kind,
   type Log,
   type RequestContext,
@@ -68,10 +69,16 @@ type Kept = ReadonlyMap<unknown, unknown>;
 export class Sandbox {
   readonly #pool = new SandboxPool();
   readonly #threads = new Threads();
+  readonly #tell: (event: KernelEvent) => void;
   /** Those set up, by instance key. */
   readonly #residents = new Map<string, { readonly name: string; readonly resident: Resident }>();
   /** What `host.keep` held of those that ended last, by instance name. */
   readonly #kept = new Map<string, Kept>();
+
+  /** `tell` hears of falls, quarantines and releases. */
+  constructor(tell: (event: KernelEvent) => void = () => {}) {
+    this.#tell = tell;
+  }
 
   /** How many child processes run. */
   get children(): number {
@@ -127,6 +134,7 @@ export class Sandbox {
     const resident = new Resident({
       ...living,
       name,
+      tell: this.#tell,
       text: await packedText(instance.package),
       secrets,
       clock: kernel.clock,
@@ -254,7 +262,7 @@ function configured(
   // What is checked is what is set up with: the guest parses it again, with its own schema.
   const parse = async (values: unknown): Promise<Parsed> => {
     collectSecrets(values, secrets);
-    const asked = resident.ask('check', { config: values }, { ms: setUpMs, special: numbered(secrets) });
+    const asked = resident.ask('check', { config: values }, { ms: resident.setUpMs, special: numbered(secrets) });
     const { issues } = ((await named(instance.name, resident, asked)) ?? {}) as { readonly issues?: unknown };
     return { data: values, issues: Array.isArray(issues) ? issues.slice(0, 20).map(issueOf) : [] };
   };

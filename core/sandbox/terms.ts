@@ -13,14 +13,14 @@ import type { PlaceName } from '../plugins/types.ts';
 import { refuseManifest, refuseWorker } from './admission.ts';
 import type { AnswersOptions } from './answers.ts';
 import type { GuestSetUp } from './guest/host.ts';
-import { threadSilenceMs } from './limits.ts';
+import { threadSetUpMs, threadSilenceMs } from './limits.ts';
 import type { SandboxPool } from './pool.ts';
 import type { ResidentOptions } from './resident.ts';
 import type { Threads } from './worker/threads.ts';
 
 export interface Terms {
   readonly refused: readonly Diagnostic[];
-  readonly living: Pick<ResidentOptions, 'pool' | 'where' | 'queue' | 'serialSilenceMs'>;
+  readonly living: Pick<ResidentOptions, 'pool' | 'where' | 'queue' | 'serialSilenceMs' | 'setUpMs'>;
   readonly mayReadText: boolean;
   readonly granted: Pick<AnswersOptions, 'origins' | 'services'>;
   readonly trusted: GuestSetUp['trusted'];
@@ -65,6 +65,7 @@ function inWorker({ instance, services, kernel }: Asked, { threads }: Places): T
       where: 'in its worker',
       queue: instance.grants.queue,
       serialSilenceMs: threadSilenceMs,
+      setUpMs: threadSetUpMs,
     },
     mayReadText: true,
     granted: { origins: needs.includes('fetch') ? undefined : [], services },

@@ -3,6 +3,7 @@
  */
 import type { ChatEvent, ChatReply, ChatRequest } from './chat.ts';
 import type { Explanation, Judgement } from './decision.ts';
+import type { ErrorCode } from './errors.ts';
 import type {
   CacheableReply,
   Call,
@@ -335,6 +336,11 @@ export type KernelEvent =
       readonly reason: string;
     }
   | { readonly type: 'deployment-recovered'; readonly deployment: string }
+  /** A plugin outside of the gateway's own thread threw, was late, died or forged an answer; `falls` since it was set up. */
+  | { readonly type: 'plugin-fell'; readonly plugin: string; readonly code: ErrorCode; readonly falls: number }
+  /** It is not asked any more, until a new generation or an operator releases it. */
+  | { readonly type: 'plugin-quarantined'; readonly plugin: string; readonly falls: number }
+  | { readonly type: 'plugin-released'; readonly plugin: string }
   | { readonly type: 'draining' };
 
 export interface Observer {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { until } from '../support/index.ts';
 import { type Arena, startArena } from './arena.ts';
-import { watchEventLoop } from './event-loop.ts';
+import { leastHeld, mostHeldMs } from './event-loop.ts';
 
 interface Folder {
   readonly kind?: string;
@@ -52,18 +52,16 @@ describe('a strategy in a worker', () => {
     const entry = { use: join(root, 'heavy'), as: 'heavy', trust: true, timeout: 5 };
     const arena = await startArena([{ ...entry, place: 'worker' }], ['house']);
     const twenty = async () => {
-      const watch = await watchEventLoop(arena.gateway);
       const answers = await Promise.all(Array.from({ length: 20 }, () => arena.ask('house')));
       for (const { route } of answers) expect(route).toContain('chosen by heavy');
-      return watch.end();
     };
-    const apart = await twenty();
+    const apart = await leastHeld(arena.gateway, twenty);
     expect(await arena.row('heavy')).toMatchObject({ place: 'worker', state: 'running', worker: { falls: 0 } });
     await arena.gateway.writeConfig(arena.config([{ ...entry, place: 'in-process' }]));
     expect((await arena.post('/admin/reload')).status).toBe(200);
-    const inside = await twenty();
+    const inside = await leastHeld(arena.gateway, twenty);
     console.log(`event-loop delay, 20 selects of 50 ms: worker ${apart.p99Ms} ms, inside ${inside.maxMs} ms`);
-    expect(apart.p99Ms).toBeLessThan(5 * 20);
+    expect(apart.p99Ms).toBeLessThan(mostHeldMs + apart.machineP99Ms);
     expect(inside.maxMs).toBeGreaterThan(200);
   }, 60_000);
 });
@@ -126,6 +124,32 @@ describe('a worker that fails', () => {
     await released();
     expect((await wish('none')).route).toContain('chosen by frail');
   }, 60_000);
+});
+
+it('a fall, a quarantine and a release are told to observers, wherever the plugin lives', async () => {
+  const throws = { setup: "return { select() { throw new Error('no idea'); } };" };
+  const root = await write({
+    apart: throws,
+    stranger: throws,
+    scribe: { kind: 'observer', setup: "return { changed(event) { host.log.info({ event }, 'heard'); } };" },
+  });
+  const entry = (name: string, more: object) => ({ use: join(root, name), as: name, timeout: 5, ...more });
+  const arena = await startArena(
+    [entry('apart', { trust: true, place: 'worker' }), entry('stranger', {}), entry('scribe', { trust: true })],
+    ['house'],
+  );
+  for (let turn = 0; turn < 4; turn += 1) expect((await arena.ask('house')).status).toBe(200);
+  for (const plugin of ['apart', 'stranger']) {
+    await arena.post(`/admin/plugins/${plugin}/release`);
+    const heard = (type: string) =>
+      arena.gateway.waitForLog(({ event }) => {
+        const told = event as { type?: string; plugin?: string } | undefined;
+        return told?.type === type && told.plugin === plugin;
+      });
+    expect((await heard('plugin-fell')).event).toMatchObject({ code: 'ERR_PLUGIN_FAILED', falls: 1 });
+    expect((await heard('plugin-quarantined')).event).toMatchObject({ falls: 3 });
+    await heard('plugin-released');
+  }
 });
 
 describe('what a trusted plugin has in a worker', () => {
@@ -212,10 +236,10 @@ describe('an embedder, a guard and an observer in a worker', () => {
     const arena = await startArena(entries, ['house']);
     for (const name of ['maths', 'gate', 'witness']) expect(await arena.row(name)).toMatchObject({ place: 'worker' });
     expect(await arena.row('reader')).toMatchObject({ place: 'in-process' });
-    const watch = await watchEventLoop(arena.gateway);
-    for (let turn = 0; turn < 5; turn += 1) expect((await arena.ask('house')).route).toContain('chosen by reader');
-    const { p99Ms } = await watch.end();
-    expect(p99Ms).toBeLessThan(5 * 20);
+    const { p99Ms, machineP99Ms } = await leastHeld(arena.gateway, async () => {
+      for (let turn = 0; turn < 5; turn += 1) expect((await arena.ask('house')).route).toContain('chosen by reader');
+    });
+    expect(p99Ms).toBeLessThan(mostHeldMs + machineP99Ms);
     const refused = await arena.ask('house', { messages: [{ role: 'user', content: 'a forbidden word' }] });
     expect(refused).toMatchObject({ status: 403 });
     expect(refused.body).toContain('Not that word.');
