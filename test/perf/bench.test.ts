@@ -67,6 +67,20 @@ describe('npm run bench', () => {
   });
 
   it.runIf(process.env.RUTTER_TEST_SLOW === '1')(
+    'tells what a decision costs in each place, and what a child and a thread weigh',
+    async () => {
+      const run = promisify(execFile)(process.execPath, [join(folder, 'places.mjs')], { timeout: 120_000 });
+      // A budget may be missed on a busy machine, which ends it with 1; what it measures is told all the same.
+      const { stdout } = await run.catch((error: { readonly code: unknown; readonly stdout: string }) => error);
+      for (const what of ['select in-process', 'added by the hook', 'select in the worker', 'select in the sandbox'])
+        expect(stdout).toMatch(new RegExp(`${what}.*: [0-9.]+ [µn]s`));
+      expect(stdout).toMatch(/memory of a child: [1-9][0-9.]+ MB/);
+      expect(stdout).toMatch(/memory of a thread: [0-9.]+ MB/);
+    },
+    150_000,
+  );
+
+  it.runIf(process.env.RUTTER_TEST_SLOW === '1')(
     'measures a gateway in calls and in streams',
     async () => {
       const place = await mkdtemp(join(tmpdir(), 'rutter-bench-test-'));
