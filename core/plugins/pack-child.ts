@@ -17,7 +17,8 @@ setInterval(() => {
 }, 500);`;
 new Worker(guard, { eval: true, workerData: Number(parent) }).unref();
 
-const packing = trust === 'untrusted' ? packUntrusted(folder, { outDir }) : packPlugin(folder, { outDir });
+const packing =
+  trust === 'untrusted' ? packUntrusted(folder, { outDir }) : packPlugin(folder, { outDir, schema: 'any' });
 const answer: PackAnswer = await packing.then(
   () => ({ ok: true }),
   (error: unknown) => ({ ok: false, message: error instanceof Error ? error.message : String(error) }),

@@ -89,7 +89,7 @@ export class Sandbox {
   async describe(name: string, text: string): Promise<{ readonly kind: Kind; readonly config: unknown }> {
     const resident = this.#visitor(name, text, []);
     try {
-      const { kind, config } = await load(name, resident);
+      const { kind, config } = portable(name, await load(name, resident));
       if (!kindNames.includes(kind as Kind))
         throw new RutterError('ERR_PLUGIN_INVALID', `Plugin "${name}" defines no kind that is known.`);
       return { kind: kind as Kind, config };
@@ -108,7 +108,7 @@ export class Sandbox {
     const secrets: Secret[] = [];
     const resident = this.#visitor(instance.name, await packedText(instance.package), secrets);
     try {
-      await load(instance.name, resident);
+      portable(instance.name, await load(instance.name, resident));
       const checked = await configured(instance, configuration, { resident, secrets });
       return 'diagnostics' in checked ? checked.diagnostics : checked.warnings;
     } finally {
@@ -148,7 +148,8 @@ export class Sandbox {
       },
     });
     try {
-      const defined = await load(name, resident);
+      const loaded = await load(name, resident);
+      const defined = options.place === 'worker' ? loaded : portable(name, loaded);
       if (defined.kind !== kind)
         throw new RutterError(
           'ERR_PLUGIN_INVALID',
@@ -247,11 +248,24 @@ async function named<T>(name: string, { where }: Resident, work: Promise<T>): Pr
   }
 }
 
-async function load(name: string, resident: Resident): Promise<{ readonly kind?: unknown; readonly config?: unknown }> {
-  return ((await named(name, resident, resident.load())) ?? {}) as {
-    readonly kind?: unknown;
-    readonly config?: unknown;
-  };
+interface Defined {
+  readonly kind?: unknown;
+  readonly config?: unknown;
+  readonly unportable?: unknown;
+}
+
+async function load(name: string, resident: Resident): Promise<Defined> {
+  return ((await named(name, resident, resident.load())) ?? {}) as Defined;
+}
+
+/** Options of code that nobody vouches for are what its manifest says, so that both sides judge them alike. */
+function portable(name: string, defined: Defined): Defined {
+  const told = Array.isArray(defined.unportable) ? defined.unportable.slice(0, 20) : [];
+  if (told.length === 0) return defined;
+  throw new RutterError(
+    'ERR_PLUGIN_INVALID',
+    `Plugin "${name}" has options that its manifest cannot describe. ${told.map((one) => String(one).slice(0, 500)).join(' ')}`,
+  );
 }
 
 function configured(

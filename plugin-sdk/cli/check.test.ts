@@ -15,6 +15,8 @@ const describedBy = (rutter: object) => ({
 });
 const strategy = (select: string) =>
   `import { definePlugin } from '@rutter/plugin-sdk';\nexport default definePlugin({ kind: 'strategy', setup: () => ({ select(context, candidates) { ${select} } }) });\n`;
+const withOptions = (options: string, more = '') =>
+  `import { definePlugin, z } from '@rutter/plugin-sdk';\nexport default definePlugin({ kind: 'strategy', config: z.strictObject(${options})${more}, setup: () => ({ select: () => undefined }) });\n`;
 const sound = strategy('return [...candidates];');
 const place = (file: string) => `${bench.folder}/sample/${file}`;
 
@@ -28,6 +30,16 @@ it('leaves the folder exactly as it was', async () => {
   const before = bench.all('sample');
   await bench.run('check', 'sample');
   expect(bench.all('sample')).toEqual(before);
+});
+
+it('tells that JSON Schema carries the options', async () => {
+  const { code, out } = await checked({
+    'index.js': withOptions(
+      "{ a: z.int().min(1).default(1).describe('A.'), b: z.enum(['x']).optional().describe('B.') }",
+    ),
+  });
+  expect(out).toContain('ok       options      2 options, described whole by JSON Schema');
+  expect(code).toBe(0);
 });
 
 it('checks a plugin that is one file', async () => {
@@ -111,6 +123,7 @@ describe('a folder with something wrong in it', () => {
     expect(code).toBe(1);
     expect(out).toContain('FAILED   pack         1 problem');
     expect(out).toContain(`${place('index.js')}:1:8: found no package or file "./missing.js"`);
+    expect(out).toContain('skipped  options      there is no packed text');
     expect(out).toContain('skipped  conformance  there is no packed text');
     expect(out).toContain('ok       tests        1 test in 1 file');
   });
@@ -118,6 +131,38 @@ describe('a folder with something wrong in it', () => {
   it('is refused when it asks for Node without saying so', async () => {
     const { out } = await checked({ 'package.json': describedBy({}), 'index.js': `import 'node:fs';\n${sound}` });
     expect(out).toContain(`${place('index.js')}:1:8: "node:fs" is a part of Node; found needs []`);
+  });
+
+  it('is refused with every option that JSON Schema cannot carry, what it is, and what to use instead', async () => {
+    const options = `{
+      limits: z.object({ max: z.int().refine((max) => max % 2 === 0) }).default({ max: 2 }).describe('Limits.'),
+      names: z.array(z.string().transform((name) => name.length)).default([]).describe('Names.'),
+      since: z.preprocess(String, z.string()).default('').describe('Since.'),
+      until: z.date().optional().describe('Until.'),
+    }`;
+    const { code, out } = await checked({ 'index.js': withOptions(options) });
+    expect(code).toBe(1);
+    expect(out).toMatch(/^ok +pack /m);
+    expect(out).toContain('FAILED   options      4 problems');
+    const told = (path: string, found: string) =>
+      `${place('index.js')}: ${path}: found ${found}, which JSON Schema cannot carry; `;
+    expect(out).toContain(told('config.limits.max', 'a refinement'));
+    expect(out).toContain(
+      `${told('config.names[]', 'a transform')}do it in \`setup\` with the value as it was written.`,
+    );
+    expect(out).toContain(told('config.since', 'a preprocess'));
+    expect(out).toContain(`${told('config.until', 'the type date')}take a text`);
+    // The plugin itself is sound: everything else is still told of.
+    expect(out).toMatch(/^ok +conformance/m);
+    expect(out).toContain('1 step failed.');
+  });
+
+  it('is refused when a refinement spans its options', async () => {
+    const { code, out } = await checked({
+      'index.js': withOptions("{ a: z.int().default(1).describe('A.') }", '.superRefine(() => {})'),
+    });
+    expect(code).toBe(1);
+    expect(out).toContain(`${place('index.js')}: config: found a refinement`);
   });
 
   it('is refused when it throws while it is loaded, or exports no plugin', async () => {

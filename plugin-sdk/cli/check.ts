@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { RutterError } from '../contract/errors.ts';
 import type { Manifest } from '../contract/plugin.ts';
 import { describeFolder, type PackResult, packPlugin } from '../pack/pack.ts';
+import { tellUnportable } from '../pack/portable.ts';
 import { checkConformance } from './check-conformance.ts';
 import { checkTests } from './check-tests.ts';
 import { checkTypes } from './check-types.ts';
@@ -21,6 +22,8 @@ Checks the plugin in a folder, which needs no packages installed:
   manifest      the "rutter" block of its package.json
   types         TypeScript, against the types of this SDK
   pack          its sources become one text
+  options       JSON Schema can carry the schema of its options: no transforms,
+                no refinements, no types of JavaScript's own
   conformance   the suite of its kind, run on that text
   tests         its *.test.* files that use node:test
 
@@ -97,8 +100,10 @@ async function* findings({ folder, options, scratch }: Task): AsyncIterable<Find
   const packed = await packing;
   if ('result' in packed) yield packed;
   else yield passed('pack', `${packed.manifest.digest.slice(0, 12)}…, ${await sizeOf(packed.file)}`);
-  if ('result' in packed) yield skipped('conformance', 'there is no packed text');
-  else {
+  if ('result' in packed) {
+    for (const step of ['options', 'conformance']) yield skipped(step, 'there is no packed text');
+  } else {
+    yield checkOptions(packed, entry);
     const dataFolder = join(scratch, 'data');
     await mkdir(dataFolder);
     yield await checkConformance({ folder, entry, packed, options, dataFolder });
@@ -106,12 +111,23 @@ async function* findings({ folder, options, scratch }: Task): AsyncIterable<Find
   yield await checkTests(folder);
 }
 
+/** A trusted plugin of which this fails still runs, by its own schema; in the sandbox it is refused. */
+function checkOptions({ manifest, unportable }: PackResult, entry: string): Finding {
+  if (unportable.length > 0)
+    return failed(
+      'options',
+      unportable.map((one) => `${entry}: ${tellUnportable(one)}`),
+    );
+  const { properties = {} } = (manifest.config ?? {}) as { readonly properties?: object };
+  return passed('options', `${count(Object.keys(properties).length, 'option')}, described whole by JSON Schema`);
+}
+
 async function packOrFind(
   folder: string,
   { outDir, entry }: { readonly outDir: string; readonly entry: string },
 ): Promise<PackResult | Finding> {
   try {
-    return await packPlugin(folder, { outDir });
+    return await packPlugin(folder, { outDir, schema: 'any' });
   } catch (error) {
     return failed('pack', problemsOf(error, entry));
   }

@@ -55,7 +55,7 @@ interface Serving {
 
 async function serve({ folder, base, port, program, scratch }: Serving, terminal: Terminal): Promise<number> {
   // Before anything is started: what is wrong with the plugin is told best by itself.
-  const { manifest } = await packPlugin(folder, { outDir: join(scratch, 'packed') });
+  const { manifest } = await packPlugin(folder, { outDir: join(scratch, 'packed'), schema: 'any' });
   const { text, model } = devConfiguration({ folder, kind: manifest.kind, manifest }, base);
   const config = join(scratch, 'rutter.yaml');
   await writeFile(config, text);

@@ -11,7 +11,8 @@ const usage = 'rutter-plugin pack <folder> [--out DIR]';
 export const packHelp = `${usage}
 
 Makes one text of the plugin in a folder, with its source map and its manifest.
-The same sources give the same digest wherever they lie.
+The same sources give the same digest wherever they lie. Options that JSON
+Schema cannot carry, such as transforms and refinements, are refused.
 
   --out DIR   where to put them; dist in the folder when absent
 `;

@@ -82,3 +82,19 @@ it('says what keeps a plugin from being packed', async () => {
   expect(code).toBe(1);
   expect(err).toContain(`${bench.folder}/broken/index.js:1:`);
 });
+
+it('packs nothing whose options JSON Schema cannot carry, and says which', async () => {
+  const text = `import { definePlugin, z } from '@rutter/plugin-sdk';
+export default definePlugin({
+  kind: 'observer',
+  config: z.strictObject({ limits: z.object({ max: z.string().transform(Number) }).optional().describe('Limits.') }),
+  setup: () => ({}),
+});
+`;
+  bench.write({ 'odd/index.js': text });
+  const { code, err } = await bench.run('pack', 'odd');
+  expect(code).toBe(1);
+  expect(err).toContain('Plugin "odd" has options that its manifest cannot describe.');
+  expect(err).toContain(`${bench.folder}/odd/index.js: config.limits.max: found a transform, which JSON Schema cannot`);
+  expect(bench.all('odd')).toEqual({ [`${bench.folder}/odd/index.js`]: text });
+});

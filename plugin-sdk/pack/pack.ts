@@ -14,6 +14,7 @@ import { type Bundle, bundle } from './bundle.ts';
 import { evaluatePacked } from './evaluate.ts';
 import type { PackProblem } from './fields.ts';
 import { type ManifestResult, plainManifest, readManifest } from './manifest.ts';
+import { tellUnportable, type Unportable, unportableIn } from './portable.ts';
 import { Trace } from './trace.ts';
 
 /** What `plugin.json` beside a packed text says. */
@@ -27,6 +28,17 @@ export interface PackResult {
   /** The packed text, `plugin.cjs`. */
   readonly file: string;
   readonly manifest: PackedManifest;
+  /** What the JSON Schema in the manifest leaves to the plugin's own. Empty unless `schema` is `any`. */
+  readonly unportable: readonly Unportable[];
+}
+
+export interface PackOptions {
+  readonly outDir: string;
+  /**
+   * Whether JSON Schema has to carry all of the options' schema: `portable` when absent. `any` is for plugins whose own
+   * schema is run where the plugin runs.
+   */
+  readonly schema?: 'portable' | 'any';
 }
 
 export const packedNames = { text: 'plugin.cjs', map: 'plugin.cjs.map', manifest: 'plugin.json' } as const;
@@ -41,21 +53,22 @@ export const digestOf = (text: string): string => hash('sha256', text, 'hex');
  * read its configuration schema. The same sources give the same digest.
  * Throws ERR_PLUGIN_INVALID naming every problem with file and field or line.
  */
-export async function packPlugin(folder: string, { outDir }: { readonly outDir: string }): Promise<PackResult> {
+export async function packPlugin(folder: string, { outDir, schema = 'portable' }: PackOptions): Promise<PackResult> {
   const root = await realpath(folder).catch((cause: unknown) => {
     throw new RutterError('ERR_PLUGIN_INVALID', `Found no folder ${folder}, expected a plugin there.`, { cause });
   });
   const { manifest: described, isPlain } = await describeFolder(root);
   const file = join(outDir, packedNames.text);
   const packed = await bundle(root, described, file);
-  const { kind, config } = await readDefinition(root, described, { file, packed, isPlain });
+  const { kind, config, unportable } = await readDefinition(root, described, { file, packed, isPlain });
+  if (schema === 'portable') refuseUnportable(unportable, described, root);
   const digest = digestOf(packed.text);
   const manifest: PackedManifest = { ...described, kind, config, digest };
   await mkdir(outDir, { recursive: true });
   await writeWhole(file, packed.text);
   await writeWhole(join(outDir, packedNames.map), packed.map);
   await writeWhole(join(outDir, packedNames.manifest), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  return { digest, file, manifest };
+  return { digest, file, manifest, unportable };
 }
 
 /** The manifest of a folder as its package.json, or its bare index file, gives it; nothing runs. A bare file's kind is not known yet. */
@@ -106,17 +119,27 @@ async function readDefinition(
   folder: string,
   manifest: Manifest,
   { file, packed, isPlain }: { readonly file: string; readonly packed: Bundle; readonly isPlain: boolean },
-): Promise<{ readonly kind: Kind; readonly config: unknown }> {
+): Promise<{ readonly kind: Kind; readonly config: unknown; readonly unportable: readonly Unportable[] }> {
   const expected = { ...manifest, kind: isPlain ? undefined : manifest.kind };
   try {
     const definition = await evaluatePacked({ text: packed.text, file, folder, manifest: expected });
     return {
       kind: definition.kind,
       config: z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }),
+      unportable: unportableIn(definition.config),
     };
   } catch (error) {
     throw located(error, new Trace(file, () => packed.map));
   }
+}
+
+function refuseUnportable(unportable: readonly Unportable[], { name, entry }: Manifest, folder: string): void {
+  if (unportable.length === 0) return;
+  const lines = unportable.map((one) => `${join(folder, entry)}: ${tellUnportable(one)}`);
+  throw new RutterError(
+    'ERR_PLUGIN_INVALID',
+    `Plugin "${name}" has options that its manifest cannot describe.\n${lines.join('\n')}`,
+  );
 }
 
 /** The same error, its cause's trace leading to the sources, the first of their lines in its message. */

@@ -3,7 +3,7 @@
  * format over that, and the routes that tell of both.
  */
 import process from 'node:process';
-import { definePlugin, type Host, location, z } from '@rutter/plugin-sdk';
+import { definePlugin, type Host, location, RutterError, z } from '@rutter/plugin-sdk';
 import { Book, type Loaded } from './book.ts';
 import { estimateRoutes } from './estimate.ts';
 import { infoRoutes } from './info.ts';
@@ -13,9 +13,16 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 const longestMs = 2_147_483_647;
 
 /** `30s`, `1h`, or seconds. */
+const length = /^\s*(\d{1,10}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)?\s*$/;
+
 function intervalMs(said: string | number): number {
-  const found = /^(\d{1,10}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)?$/.exec(String(said).trim());
-  return found ? Number(found[1]) * (unitsMs[found[2] ?? 's'] ?? 1000) : Number.NaN;
+  const [, count, unit = 's'] = length.exec(String(said)) ?? [];
+  const ms = typeof said === 'number' ? said * 1000 : Number(count) * (unitsMs[unit] ?? 1000);
+  if (ms >= 100 && ms <= longestMs) return ms;
+  throw new RutterError(
+    'ERR_CONFIG_INVALID',
+    `Found "${said}" as option "model_cost_map_refresh", expected a time from 100ms to 24d.`,
+  );
 }
 
 const firstMapMs = 5_000;
@@ -39,8 +46,13 @@ const config = z.strictObject({
       'Map of prices in LiteLLM\u2019s format, laid over the table: an address, or a file, relative to the one that names it. LITELLM_MODEL_COST_MAP_URL of the environment when absent, relative to the working directory.',
     ),
   model_cost_map_refresh: z
-    .union([z.number(), z.string()])
-    .refine((said) => intervalMs(said) >= 100 && intervalMs(said) <= longestMs, 'a time from 100ms to 24d is expected')
+    .union([
+      z
+        .number()
+        .min(0.1)
+        .max(longestMs / 1000),
+      z.string().regex(length),
+    ])
     .default('1h')
     .describe('How often the map is looked at again: seconds, or a number with a unit such as 30s, 5m, 1h.'),
 });
@@ -50,6 +62,7 @@ export default definePlugin({
   config,
   async setup(host, { model_cost_map_url: url, model_cost_map_refresh: interval }) {
     const models = host.use('models');
+    const pauseMs = intervalMs(interval);
     const source = url ?? process.env.LITELLM_MODEL_COST_MAP_URL?.trim() ?? '';
     // A new address that turns out bad must not take the map away that was good.
     const kept = host.keep<{ loaded: Loaded | undefined }>('map', 1, () => ({ loaded: undefined }));
@@ -71,7 +84,7 @@ export default definePlugin({
       if (loader.isFile) await loader.refresh();
       else if (kept.loaded) void loader.refresh();
       else await soon(loader.refresh(), host);
-      host.every(intervalMs(interval), () => loader.refresh());
+      host.every(pauseMs, () => loader.refresh());
     }
     return {
       services: { prices: book },

@@ -10,7 +10,7 @@ import {
 } from '@rutter/plugin-sdk/testing';
 import { expect, test } from 'vitest';
 import plugin from './index.ts';
-import { isWindow, windowMs } from './window.ts';
+import { windowMs, windowPattern } from './window.ts';
 
 const day = 86_400_000;
 const startMs = Date.UTC(2030, 0, 31, 12);
@@ -109,7 +109,7 @@ test('reads lengths as LiteLLM writes them', () => {
     7 * day,
     14 * day,
   ]);
-  expect(['0s', '1', 'd', '1y', '', '1.5h', '-1d'].filter(isWindow)).toEqual([]);
+  expect(['0s', '1', 'd', '1y', '', '1.5h', '-1d'].filter((text) => windowPattern.test(text))).toEqual([]);
 });
 
 test('ends months on the same day, or on the last of a shorter month', () => {

@@ -7,35 +7,30 @@
  */
 import { type Candidate, definePlugin, type RequestContext, type Reservation, z } from '@rutter/plugin-sdk';
 import { expectedPico, expectedReplies } from '@rutter/plugin-sdk/routing';
-import { isWindow, windowMs } from './window.ts';
+import { windowMs, windowPattern } from './window.ts';
 
-const dollars = z
-  .union([
-    z.number(),
-    z
-      .string()
-      .regex(/^\d+(\.\d+)?(e[+-]?\d+)?$/i)
-      .transform(Number),
-  ])
-  .refine((value) => Number.isFinite(value) && value >= 0, 'expected dollars, 0 or more');
-const period = z
-  .union([z.string(), z.number().transform((seconds) => `${seconds}s`)])
-  .refine(isWindow, 'expected a length such as 30s, 30m, 30h, 30d or 1mo');
+const dollars = z.union([z.number().min(0), z.string().regex(/^\d{1,15}(\.\d{1,15})?([eE][+-]?\d{1,2})?$/)]);
+const period = z.union([z.string().regex(windowPattern), z.int().min(1)]);
 // LiteLLM's names for providers and for tags differ; both are understood in both places.
-const budget = z
-  .strictObject({
-    budget_limit: dollars.optional().describe('Most dollars within the window.'),
-    time_period: period.optional().describe('Length of the window: 30s, 30m, 30h, 30d or 1mo.'),
-    max_budget: dollars.optional().describe('Another name of budget_limit.'),
-    budget_duration: period.optional().describe('Another name of time_period.'),
-  })
-  .transform((written, context): Budget => {
-    const limit = written.budget_limit ?? written.max_budget;
-    const window = written.time_period ?? written.budget_duration;
-    if (limit !== undefined && window !== undefined) return { limitNanoUsd: nanoUsd(limit), window };
-    context.addIssue({ code: 'custom', message: 'expected both budget_limit and time_period' });
-    return z.NEVER;
-  });
+const amounts = {
+  budget_limit: dollars.optional().describe('Most dollars within the window.'),
+  time_period: period.optional().describe('Length of the window: 30s, 30m, 30h, 30d or 1mo.'),
+  max_budget: dollars.optional().describe('Another name of budget_limit.'),
+  budget_duration: period.optional().describe('Another name of time_period.'),
+};
+// JSON Schema says "both of the two" as alternatives, each with what it asks for.
+const budget = z.union(
+  [
+    z.strictObject({ ...amounts, budget_limit: dollars, time_period: period }),
+    z.strictObject({ ...amounts, max_budget: dollars, budget_duration: period }),
+    z.strictObject({ ...amounts, budget_limit: dollars, budget_duration: period }),
+    z.strictObject({ ...amounts, max_budget: dollars, time_period: period }),
+  ],
+  {
+    error:
+      'expected dollars, 0 or more, as budget_limit or max_budget, and a length such as 30s, 30m, 30h, 30d or 1mo as time_period or budget_duration',
+  },
+);
 const config = z.strictObject({
   providers: z.record(z.string(), budget).default({}).describe('Budgets by provider, the prefix of a model.'),
   tags: z.record(z.string(), budget).default({}).describe('Budgets by tag of the request.'),
@@ -48,10 +43,23 @@ interface Budget {
 
 const nanoUsd = (amount: number): number => Math.floor(amount * 1e9);
 
+function budgetOf(written: z.output<typeof budget>): Budget {
+  const window = written.time_period ?? written.budget_duration ?? '';
+  return {
+    limitNanoUsd: nanoUsd(Number(written.budget_limit ?? written.max_budget)),
+    window: typeof window === 'number' ? `${window}s` : window,
+  };
+}
+
+const budgetsBy = (written: Readonly<Record<string, z.output<typeof budget>>>): ReadonlyMap<string, Budget> =>
+  new Map(Object.entries(written).map(([name, one]) => [name, budgetOf(one)]));
+
 export default definePlugin({
   kind: 'guard',
   config,
-  setup(host, { providers, tags }) {
+  setup(host, config) {
+    const providers = budgetsBy(config.providers);
+    const tags = budgetsBy(config.tags);
     const replies = expectedReplies(host);
     const own = new WeakMap<Candidate['deployment'], Budget | 'none'>();
     const told = new Set<string>();
@@ -71,9 +79,9 @@ export default definePlugin({
     ): readonly (readonly [string, Budget | undefined])[] {
       const { provider, id } = candidate.deployment;
       return [
-        [`provider ${provider}`, providers[provider]],
+        [`provider ${provider}`, providers.get(provider)],
         [`deployment ${id}`, ownBudget(candidate)],
-        ...context.tags.map((tag) => [`tag ${tag}`, Object.hasOwn(tags, tag) ? tags[tag] : undefined] as const),
+        ...context.tags.map((tag) => [`tag ${tag}`, tags.get(tag)] as const),
       ];
     }
 
@@ -125,5 +133,5 @@ function readOwn({
   budget_duration: window,
 }: Readonly<Record<string, unknown>>): Budget | undefined {
   const read = budget.safeParse({ max_budget: limit, budget_duration: window });
-  return read.success ? read.data : undefined;
+  return read.success ? budgetOf(read.data) : undefined;
 }

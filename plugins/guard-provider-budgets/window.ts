@@ -9,7 +9,8 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 const written = /^(\d+)(mo|[smhdw])$/;
 
-export const isWindow = (text: string): boolean => written.test(text) && !/^0+\D/.test(text);
+/** A length that is not 0. */
+export const windowPattern = /^0*[1-9]\d*(mo|[smhdw])$/;
 
 /** Milliseconds of a window that opens now; months end on the same day, or on the last of a shorter month. */
 export function windowMs(text: string, nowMs: number): number {

@@ -164,6 +164,16 @@ const several: readonly Broken[] = [
     reason: 'cannot run in the sandbox',
   },
   {
+    title: 'an untrusted folder with options that its manifest cannot describe',
+    config: 'plugins:\n  - {use: ./p/shapeless, trust: false}\n',
+    files: filesOf(
+      'shapeless',
+      options("limits: z.object({ max: z.string().transform(Number) }).optional().describe('x')"),
+    ),
+    at: 2,
+    reason: 'config.limits.max: found a transform, which JSON Schema cannot carry',
+  },
+  {
     title: 'a folder that is told not to be trusted and needs Node',
     config: 'plugins:\n  - {use: ./p/outcast, trust: false}\n',
     files: filesOf('outcast', { manifest: { needs: ['node'] } }),

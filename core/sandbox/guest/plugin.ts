@@ -20,6 +20,7 @@ import {
   type StreamGuard,
   z,
 } from '@rutter/plugin-sdk';
+import { tellUnportable, unportableIn } from '@rutter/plugin-sdk/portable';
 import type { Ask } from './asks.ts';
 import { Codecs, describeProvider } from './codecs.ts';
 import { Contexts, callOf, type PlainCall, type PlainContext } from './context.ts';
@@ -120,6 +121,7 @@ export class Plugin {
     return {
       kind: definition.kind,
       config: z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' }),
+      unportable: unportableIn(definition.config).map(tellUnportable),
     };
   }
 
