@@ -65,7 +65,7 @@ const leftOut: readonly string[] = [
 /** What the contract has besides, and a plugin cannot do without if it brings it. Other names are its own affair. */
 const needed: readonly string[] = [
   ...['routes', 'dialects', 'commands', 'migrations', 'wrap', 'services', 'guard', 'observer', 'provider'],
-  ...['orchestrate', 'identify', 'reserve', 'apply'],
+  ...['orchestrate', 'identify', 'reserve', 'apply', 'respond', 'resolve'],
 ];
 
 export function partsServed(kind: Kind): readonly string[] {
