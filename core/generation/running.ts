@@ -204,11 +204,11 @@ const setUpDeadline = ({ instance, kernel, deadlines }: SetUpOptions) => ({
   late: `Plugin "${instance.name}" took longer to set up`,
 });
 
-/** The parts of a value that its kind cannot do without. */
+/** The parts of a value that its kind cannot do without; of a cache, those of the sort it is. */
 const parts: Readonly<Record<Kind, readonly string[]>> = {
   protocol: ['routes'],
   guard: [],
-  cache: ['read', 'write'],
+  cache: [],
   strategy: ['select'],
   provider: ['origin', 'auth'],
   observer: [],
@@ -220,11 +220,17 @@ const parts: Readonly<Record<Kind, readonly string[]>> = {
   extension: [],
 };
 
+const required = (kind: Kind, has: (part: string) => boolean): readonly string[] =>
+  kind === 'cache' && !has('key') ? ['read', 'write'] : parts[kind];
+
 function checkValue({ name, package: { manifest } }: ComposedInstance, value: unknown): asserts value is InstanceValue {
   const invalid = (found: string, expected: string) =>
     new RutterError('ERR_PLUGIN_INVALID', `Plugin "${name}" returned ${found} from setup, expected ${expected}.`);
   if (typeof value !== 'object' || value === null) throw invalid(value === null ? 'null' : typeof value, 'an object');
-  const missing = parts[manifest.kind].filter((part) => (value as Record<string, unknown>)[part] === undefined);
+  const has = (part: string) => (value as Record<string, unknown>)[part] !== undefined;
+  const missing = required(manifest.kind, has).filter((part) => !has(part));
+  const isTwofold = manifest.kind === 'cache' && has('key') && (has('read') || has('write'));
+  if (isTwofold) throw invalid('key beside read or write', 'either of them');
   if (missing.length > 0)
     throw invalid(`an object without ${missing.join(', ')}`, `what the kind ${manifest.kind} asks for`);
   const own = (value as Facets).services as Readonly<Record<string, unknown>> | undefined;

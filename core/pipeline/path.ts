@@ -10,6 +10,7 @@ import type {
   FeatureValues,
   Guard,
   KernelEvent,
+  KeyedCache,
   Observer,
   PriceBook,
   Provider,
@@ -27,11 +28,13 @@ import type { Configuration } from '../config/types.ts';
 import type { ExperimentStates } from '../live/experiment-states.ts';
 import type { LiveRegistry } from '../live/registry.ts';
 import { Roster, type Rostered } from '../live/roster.ts';
+import { onBehalfOf } from '../plugins/build-fault.ts';
 import type { AskedAhead, Lease, PluginInstance } from '../plugins/types.ts';
 import type { Authenticator } from '../upstream/auth/authenticator.ts';
 import type { Upstream } from '../upstream/exchange.ts';
 import { type FeatureDefinitions, featureValues } from './features.ts';
 import { createHooks, type Hooks, Selector } from './hooks.ts';
+import { keyedCache } from './keyed-cache.ts';
 import { mayCall } from './may-call.ts';
 import type { ModelCall } from './model-call.ts';
 import { type Group, ModelTable } from './models.ts';
@@ -148,16 +151,24 @@ export class RequestPath {
     this.filtersAhead = this.filters.filter(({ value }: Held<Guard & AskedAhead>) => value.filterAhead);
     this.reservers = this.guards.filter(({ value }) => value.reserve);
     this.chargers = this.guards.filter(({ value }) => value.charge);
-    this.caches = part<Cache>(instances, 'cache', () => undefined);
     this.observers = part(instances, 'observer', ({ observer }) => observer);
     this.wraps = instances.filter(({ value }) => value.wrap).map((instance) => ({ instance, value: instance.value }));
     this.dialects = dialectsByName(instances);
     this.store = ofKind(instances, 'store')[0]?.value as Store | undefined;
     this.state = ofKind(instances, 'state')[0]?.value as State | undefined;
+    this.caches = part<Cache | KeyedCache>(instances, 'cache', () => undefined).map((held) => this.#cache(held));
     this.embedder = part<Embedder>(instances, 'embedder', () => undefined)[0];
     this.#strategies = ofKind(instances, 'strategy') as unknown as PluginInstance<'strategy'>[];
     tapPreRoute(this);
     this.#tapSettled();
+  }
+
+  /** Replies of a cache that only makes keys are kept here for it. */
+  #cache({ instance, value }: Held<Cache | KeyedCache>): Held<Cache> {
+    if (value.key === undefined) return { instance, value };
+    const guards = this.guards.map((held) => held.instance);
+    const options = { instance, cache: value, state: this.state, guards };
+    return { instance, value: onBehalfOf(instance.name, () => keyedCache(options)) };
   }
 
   /** Observers and strategies watch through the hook; one that throws harms nobody else. */

@@ -6,6 +6,7 @@ import type {
   Candidate,
   Guard,
   KernelEvent,
+  KeyedCache,
   Kind,
   Observer,
   Outcome,
@@ -14,6 +15,7 @@ import type {
   Strategy,
 } from '@rutter/plugin-sdk';
 import { RutterError } from '@rutter/plugin-sdk';
+import { cacheKey } from '../plugins/cache-key.ts';
 import type { AskedAhead, PluginInstance } from '../plugins/types.ts';
 import { replyOf, verdictOf } from './amended.ts';
 import { candidatesAt, type Shown } from './plain.ts';
@@ -30,6 +32,8 @@ export interface Offer {
   readonly dimensions: number;
   readonly version: string;
   readonly features: readonly { readonly name: string; readonly timeoutMs: number | undefined }[];
+  /** Of a cache. */
+  readonly ttlMs?: number | undefined;
   /** Milliseconds between two turns of each of its timers. */
   readonly timers: readonly number[];
   /** Of a provider. */
@@ -54,6 +58,7 @@ const served: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   observer: ['settled', 'changed'],
   embedder: ['embed', 'dimensions', 'version'],
   provider: ['origin', 'auth', 'whenClientLeaves', 'chat', 'completions', 'embeddings', 'failure'],
+  cache: ['key', 'ttlMs'],
 };
 
 /** Left out without harm: what they would add is told in a warning. */
@@ -68,6 +73,9 @@ const needed: readonly string[] = [
   ...['orchestrate', 'identify', 'reserve', 'apply', 'respond', 'resolve'],
 ];
 
+/** Of a cache that keeps replies itself, which would hold what belongs to several callers. */
+const keeping: readonly string[] = ['read', 'write'];
+
 export function partsServed(kind: Kind): readonly string[] {
   return [...(served[kind] ?? []), 'dispose'];
 }
@@ -77,12 +85,12 @@ export function unserved(kind: Kind, parts: Iterable<string>) {
   const others = [...parts].filter((part) => !partsServed(kind).includes(part));
   return {
     leftOut: others.filter((part) => leftOut.includes(part)),
-    refused: others.filter((part) => needed.includes(part)),
+    refused: others.filter((part) => needed.includes(part) || (kind === 'cache' && keeping.includes(part))),
   };
 }
 
 export function makeValue(kind: Kind, neighbour: Neighbour): Value {
-  const make = { strategy, guard, observer, embedder, provider: ofProvider }[kind as string];
+  const make = { strategy, guard, observer, embedder, provider: ofProvider, cache }[kind as string];
   if (make === undefined) throw new RutterError('ERR_PLUGIN_INVALID', `The sandbox has no place for a ${kind}.`);
   return make(neighbour) as Value;
 }
@@ -203,6 +211,20 @@ const watch = (resident: Resident, method: string, argument: object, ms: number)
 
 function ofProvider({ offer, ...neighbour }: Neighbour) {
   return provider({ ...neighbour, offer: offer.provider as ProviderOffer });
+}
+
+function cache({ resident, shown, offer, ms }: Neighbour): KeyedCache {
+  return {
+    ...(offer.ttlMs !== undefined && { ttlMs: offer.ttlMs }),
+    key: (context, call, digest) => {
+      const argument = { context: shown.context(context), call: shown.asked(call), digest: digest() };
+      return resident.call('key', argument, { ms, context }, (answer) => {
+        const { key, looked } = (answer ?? {}) as { readonly key?: unknown; readonly looked?: unknown };
+        shown.looked(looked);
+        return cacheKey(key);
+      });
+    },
+  };
 }
 
 function embedder({ resident, offer, ms }: Neighbour) {

@@ -43,4 +43,5 @@ export const deadlines: Readonly<Partial<Record<Kind, number>>> = {
   observer: 1000,
   embedder: 5000,
   provider: 1000,
+  cache: 250,
 };

@@ -70,6 +70,13 @@ export class Shown {
     return { operation, dialect, model, stream, controls, text: call.text(), ...form };
   }
 
+  /** Without the request's words where they are not granted. */
+  asked(call: Call): object {
+    if (this.#mayReadText) return this.call(call);
+    const { operation, dialect, model, stream } = call;
+    return { operation, dialect, model, stream, controls: {}, text: '' };
+  }
+
   /** Without how deployments were chosen: it is of no use to who knows them by number, and as large as all the rest. */
   outcome({ context, error, attempts, decisions: _, ...outcome }: Outcome): object {
     const said = (message: string) => (this.#mayReadText ? message : '');

@@ -302,7 +302,9 @@ function collectSecrets(value: unknown, secrets: Secret[]): void {
 }
 
 function offerOf(answer: unknown, { name, package: { manifest } }: PlannedInstance): Offer {
-  const { parts, mode, embedder, features, timers, provider } = (answer ?? {}) as Readonly<Record<string, unknown>>;
+  const { parts, mode, embedder, features, timers, provider, ttlMs } = (answer ?? {}) as Readonly<
+    Record<string, unknown>
+  >;
   const { dimensions, version } = (embedder ?? {}) as Readonly<Record<string, unknown>>;
   const names = Array.isArray(parts) ? parts.filter((part) => typeof part === 'string') : [];
   return {
@@ -311,6 +313,8 @@ function offerOf(answer: unknown, { name, package: { manifest } }: PlannedInstan
     dimensions: Number.isInteger(dimensions) ? Math.min(Number(dimensions), 8192) : 0,
     version: String(version).slice(0, 100),
     features: Array.isArray(features) ? features.slice(0, 16).map(featureOf) : [],
+    // What is no time is told of when the replies' place is made.
+    ttlMs: ttlMs === undefined ? undefined : Number(ttlMs),
     timers: Array.isArray(timers) ? timers.slice(0, 64).map(Number) : [],
     provider: manifest.kind === 'provider' ? said(name, () => providerOffer(provider)) : undefined,
   };
@@ -349,13 +353,8 @@ function weighed(instance: PlannedInstance, { parts, provider }: Offer): Problem
       origin,
       `"grants: { fetch: [${URL.parse(origin)?.origin ?? 'https://…'}] }" in its entry, or api_base in the deployments`,
     ]);
-  const missing =
-    kind === 'strategy' && !parts.has('select')
-      ? 'select'
-      : kind === 'embedder' && !parts.has('embed')
-        ? 'embed'
-        : undefined;
-  if (missing !== undefined)
+  const missing = ({ strategy: 'select', embedder: 'embed', cache: 'key' } as Partial<Record<Kind, string>>)[kind];
+  if (missing !== undefined && !parts.has(missing))
     problems.error(instance.place, [
       `Plugin "${instance.name}" returned an object without ${missing} from setup.`,
       [...parts].join(', ') || 'nothing',

@@ -42,7 +42,7 @@ export { decimalUsd, writeHeaders as replyHeaders } from './openai/headers.ts';
 export { imagePart, type MessageRules, messagesWith, type PartWriter, plainTools } from './openai/messages.ts';
 export { readUsage as readOpenAiUsage, writeUsage as writeOpenAiUsage } from './openai/usage.ts';
 export { EventLines, EventSplitter, maxEventBytes } from './sse-split.ts';
-export { base64Text, chatText, estimateTokens, messageText } from './text.ts';
+export { askedText, base64Text, chatText, estimateTokens, messageText } from './text.ts';
 export {
   defined,
   filled,

@@ -222,10 +222,32 @@ export interface Guard extends Charging {
 /** Nothing, changes to the request, or a reply in the vendor's stead. */
 export type GuardVerdict = undefined | { readonly change: Partial<ChatRequest> } | { readonly reply: ChatReply };
 
+/** A cache that keeps replies itself. */
 export interface Cache {
   read(context: RequestContext, call: Call): CacheableReply | undefined | Promise<CacheableReply | undefined>;
   /** After the reply has gone out; complete replies only. */
   write(context: RequestContext, call: Call, reply: CacheableReply): void | Promise<void>;
+  readonly key?: never;
+}
+
+/**
+ * A cache that says which requests are equal, and keeps nothing: the kernel keeps the replies in the `state` service,
+ * for each plugin, caller, model group and operation apart. Asked once a request, for chats, completions and embeddings.
+ */
+export interface KeyedCache {
+  /**
+   * The same text for requests that may be given the same reply, 1 to 1,048,576 characters; undefined for one that is
+   * not to be answered from here, nor kept. Any other answer, and an error, leaves the request uncached.
+   *
+   * `digest` gives SHA-256, as lower-case hex, of the caller, the model group, the operation and the request in its
+   * neutral form, whether streamed or not: equal where the same caller asks the very same again. Without the grant of
+   * `text` it is what a plugin in the sandbox has of the request's words.
+   */
+  key(context: RequestContext, call: Call, digest: () => string): string | undefined | Promise<string | undefined>;
+  /** For how long a reply may be given again: a whole number of milliseconds from 1 to 86,400,000; 600,000 when absent. */
+  readonly ttlMs?: number;
+  readonly read?: never;
+  readonly write?: never;
 }
 
 /** Best first; an inner array is a tie that the next strategy breaks. Undefined leaves it to the next strategy. */
@@ -362,7 +384,7 @@ export interface Extension {
 export interface Kinds {
   protocol: Protocol;
   guard: Guard;
-  cache: Cache;
+  cache: Cache | KeyedCache;
   strategy: Strategy;
   provider: Provider;
   observer: Observer;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Cache, CacheableReply, Call, RequestContext } from '../index.ts';
+import type { Cache, CacheableReply, Call, KeyedCache, RequestContext } from '../index.ts';
 import { type CacheOptions, checkCache, type FakeHost } from './index.ts';
 
 const ttlMs = 1_000;
@@ -115,3 +115,26 @@ test.each<[string, string, Partial<Knobs>]>([
 ])('catches a cache that %s', async (_fault, title, change) => {
   expect(await failures(change)).toContain(title);
 });
+
+const keyed = async (key: KeyedCache['key'], options: CacheOptions = { ttlMs }) =>
+  (await checkCache(() => ({ key, ttlMs }), options)).failed.map(({ title }) => title);
+
+test('a cache that only makes keys conforms, by the digest it is given or by one of its own', async () => {
+  expect(await keyed((_context, _call, digest) => digest())).toEqual([]);
+  expect(await keyed((_context, call) => bodyOf(call))).toEqual([]);
+});
+
+test.each<[string, string, KeyedCache['key']]>([
+  ['keys by the words alone', 'answers the very same request and no other', (_context, call) => call.text() || 'none'],
+  ['makes another key each time', 'makes the same key of the same request again', () => String(++made)],
+  ['makes an empty key', 'makes the same key of the same request again', () => ''],
+  ['makes keys that are no text', 'makes the same key of the same request again', (() => 7) as never],
+  [
+    'stumbles over a message in parts',
+    'reads and writes any request without an error',
+    (_context, call) => `k${call.chat().messages.map(({ content }) => (content as string).trim())}`,
+  ],
+])('catches a cache of keys that %s', async (_fault, title, key) => {
+  expect(await keyed(key)).toContain(title);
+});
+let made = 0;

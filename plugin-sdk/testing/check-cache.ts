@@ -7,6 +7,7 @@ import type { Cache, Facets } from '../contract/kinds.ts';
 import type { CacheableReply, Call, Principal, RequestContext } from '../contract/request.ts';
 import { call, chatReply, embeddingsCall, principal, requestContext } from './fixtures.ts';
 import type { FakeHost } from './host.ts';
+import { checkedKey, keptReplies } from './kept-replies.ts';
 import {
   expect,
   expectEqual,
@@ -43,7 +44,10 @@ interface Bench {
   }>;
 }
 
-/** Checks a cache's definition, or instances that a function makes. */
+/**
+ * Checks a cache's definition, or instances that a function makes. For one that only makes keys, replies are kept as the
+ * gateway keeps them.
+ */
 export function checkCache(subject: Subject<'cache'>, options: CacheOptions = {}): Promise<Report> {
   return runSuite('cache', { subject, options }, async (suite) => {
     const run = Math.random().toString(36).slice(2);
@@ -53,12 +57,14 @@ export function checkCache(subject: Subject<'cache'>, options: CacheOptions = {}
       options,
       async open() {
         const { instance, host } = await suite.start();
+        const cache = instance.key === undefined ? instance : keptReplies(instance, host);
         const prefix = `${run}-${++checks}`;
         const as = (who = 'caller', change: Partial<Principal> = {}) =>
           requestContext({ ...options.context, principal: principal({ id: `${prefix}-${who}`, ...change }) });
-        return { cache: instance, host, as };
+        return { cache, host, as };
       },
     };
+    await checkKeys(bench);
     await checkReadAfterWrite(bench);
     await checkTenants(bench);
     await checkRequests(bench);
@@ -83,6 +89,20 @@ const vectors = (): CacheableReply => ({
 function contentOf(cached: CacheableReply | undefined): unknown {
   if (cached?.operation !== 'embeddings') return cached;
   return { ...cached, reply: { ...cached.reply, vectors: cached.reply.vectors.map((vector) => Array.from(vector)) } };
+}
+
+/** Of a cache that keeps nothing itself. */
+async function checkKeys({ suite, options }: Bench): Promise<void> {
+  const { instance } = await suite.start();
+  if (instance.key === undefined) return;
+  await suite.check('makes the same key of the same request again', async () => {
+    const cache = instance;
+    const context = () => requestContext({ ...options.context, principal: principal({ id: 'caller' }) });
+    for (const asked of [() => call(), () => embeddingsCall(['text'])]) {
+      const key = await checkedKey(cache, context(), asked());
+      expectEqual(await checkedKey(cache, context(), asked()), key, 'the second key');
+    }
+  });
 }
 
 async function checkReadAfterWrite({ suite, open }: Bench): Promise<void> {

@@ -1,4 +1,4 @@
-/** Attacks by the kinds that came after strategies: stream guards, provider codecs, functions for keys of caches. */
+/** Attacks by the kinds that came after strategies: stream guards, provider codecs, caches' key functions. */
 
 const word = "event.type === 'text-delta'";
 
@@ -119,4 +119,34 @@ export const brokenCodecs: readonly BrokenCodec[] = [
   streamed('throws in a frame', "return () => { throw new Error('no'); };"),
   streamed('promises a frame', 'return () => new Promise(() => {});'),
   streamed('never ends', 'return () => [];'),
+];
+
+/** Bodies of `key(context, call, digest)`, by title; all of them fall. */
+export const brokenKeys: readonly (readonly [string, string])[] = [
+  ['throws', "throw new Error('no');"],
+  ['throws nothing', 'throw undefined;'],
+  ['speaks for a guard', "throw new RutterError('ERR_REQUEST_FORBIDDEN', 'Not that.', { status: 403 });"],
+  ['speaks for the kernel', "throw new RutterError('ERR_KERNEL_DRAINING', 'x', { status: 200 });"],
+  ['loops', 'for (;;) {}'],
+  ['never answers', 'return new Promise(() => {});'],
+  ['waits for ever', 'return { then() {} };'],
+  ['eats memory', 'const m = new Map(); for (let i = 0; ; i++) m.set(i, [i]);'],
+  ['answers without end', "return 'x'.repeat(3e6);"],
+  ['answers a little too much', "return 'x'.repeat(1048577);"],
+  ['gives nothing for a key', "return '';"],
+  ['gives a number', 'return 7;'],
+  ['gives null', 'return null;'],
+  ['gives a list', "return ['key'];"],
+  ['gives an object', "return { key: 'key' };"],
+  ['gives a text that is an object', "return new String('key');"],
+  ['gives a reply', "return { operation: 'chat', reply: { text: 'forged', end: 'stop' } };"],
+  ['gives a getter', "return { get length() { for (;;) {} }, toString: () => 'key' };"],
+  ['gives what turns itself into another', "return { toJSON: () => ({ text: 'forged' }) };"],
+  ['sets a prototype', 'return JSON.parse(\'{"__proto__": {"length": 3}}\');'],
+  ['gives a circle', 'const a = {}; a.a = a; return a;'],
+  ['gives a trap', "return new Proxy({}, { get() { throw new Error('no'); }, ownKeys() { for (;;) {} } });"],
+  [
+    'turns every text into its own',
+    'String.prototype.startsWith = () => true; JSON.stringify = () => \'{"value":{"key":7}}\'; return 7;',
+  ],
 ];

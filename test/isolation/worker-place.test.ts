@@ -201,7 +201,7 @@ describe('what a trusted plugin has in a worker', () => {
     expect(await tried('caller')).toMatch(/409 .*cannot run in a worker: it needs invoke/);
     expect(await tried('keeper')).toMatch(/409 .*cannot run in a worker: it uses store/);
     expect(await tried('teller')).toMatch(/409 .*identify/);
-    expect(await tried('book')).toMatch(/409 .*cannot run in a worker: it has no place for a cache/);
+    expect(await tried('book')).toMatch(/409 .*"book" brings read, write, which is not served/);
     expect(await tried('caller', { trust: false })).toMatch(/409 .*"caller" is not trusted, and runs in the sandbox/);
     expect(await tried('caller', { place: 'moon' })).toMatch(/409 .*place.*in-process, worker/);
   });

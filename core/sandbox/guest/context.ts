@@ -106,7 +106,10 @@ const neverAborted = {
 
 export function callOf({ chat, embeddings, text, ...plain }: PlainCall): Call {
   const none = (form: string) =>
-    new RutterError('ERR_REQUEST_INVALID', `The operation ${plain.operation} has no ${form} form.`);
+    new RutterError(
+      'ERR_REQUEST_INVALID',
+      `The operation ${plain.operation} has no ${form} form, or its words are not granted.`,
+    );
   return {
     ...plain,
     text: () => text,

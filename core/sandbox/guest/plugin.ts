@@ -8,6 +8,7 @@ import {
   type Facets,
   type Guard,
   type KernelEvent,
+  type KeyedCache,
   type LiveNumbers,
   type Observer,
   type Outcome,
@@ -27,7 +28,7 @@ import { Contexts, callOf, type PlainCall, type PlainContext } from './context.t
 import type { GuestHost, GuestSetUp, GuestTime, MakeHost } from './host.ts';
 import { type StreamStep, Streams } from './streams.ts';
 
-type Value = Strategy & Guard & Observer & Embedder & Provider & Facets;
+type Value = Strategy & Guard & Observer & Embedder & Provider & Pick<KeyedCache, 'key' | 'ttlMs'> & Facets;
 
 interface RankArgument {
   readonly context: PlainContext;
@@ -38,6 +39,12 @@ interface RankArgument {
 
 interface WatchStep extends StreamStep {
   readonly event?: ChatEvent;
+}
+
+interface KeyArgument {
+  readonly context: PlainContext;
+  readonly call: PlainCall;
+  readonly digest: string;
 }
 
 type Methods = Readonly<Record<string, (argument: never, call: number) => unknown>>;
@@ -91,6 +98,7 @@ export class Plugin {
       checkReply: (argument: { context: PlainContext; reply: ChatReply }, call: number) =>
         value().checkReply?.(this.#context(argument.context, call), argument.reply),
       watch: (step: WatchStep, call: number) => this.#watch(step, call),
+      key: (argument: KeyArgument, call: number) => this.#key(argument, call),
       closeWatch: ({ stream }: StreamStep) => this.#watchers.close(stream),
       embed: (argument: { readonly texts: readonly string[] }) => value().embed(argument.texts),
       feature: (argument: { name: string; context: PlainContext; text: string }, call: number) =>
@@ -137,13 +145,14 @@ export class Plugin {
     if (typeof value !== 'object' || value === null)
       throw new RutterError('ERR_PLUGIN_INVALID', `It returned ${value === null ? 'null' : typeof value} from setup.`);
     this.#value = value;
-    const { dimensions, version, mode } = value;
+    const { dimensions, version, mode, ttlMs } = value;
     return {
       parts: partsOf(value),
       features: Array.from(this.#host.features, ([name, { timeoutMs }]) => ({ name, timeoutMs })),
       timers: this.#host.timers.map(({ ms }) => ms),
       embedder: { dimensions, version },
       mode,
+      ttlMs,
       ...(this.#defined().kind === 'provider' && { provider: describeProvider(value) }),
     };
   }
@@ -155,6 +164,11 @@ export class Plugin {
     if (value.prepare) await value.prepare(context);
     const ranking = value.select(context, candidates);
     return { ranking: placesOf(ranking, candidates), looked: [...this.#looked] };
+  }
+
+  async #key({ context, call: asked, digest }: KeyArgument, call: number): Promise<unknown> {
+    const key = await (this.#value as Value).key(this.#context(context, call), callOf(asked), () => digest);
+    return { key, looked: [...this.#looked] };
   }
 
   #filter(argument: RankArgument, call: number): unknown {

@@ -14,7 +14,9 @@ import plugin from './index.ts';
 
 const setUp = async (config = {}) => {
   const host = fakeHost();
-  return { host, cache: await plugin.setup(host, plugin.config.parse(config)) };
+  const cache = await plugin.setup(host, plugin.config.parse(config));
+  assert.ok(cache.key === undefined, 'it keeps replies itself');
+  return { host, cache };
 };
 const reply: CacheableReply = { operation: 'chat', reply: chatReply() };
 const asking = (content: string) => call({ messages: [{ role: 'user', content }] });
