@@ -1,7 +1,16 @@
 /** Caches' key functions of the sandbox in a live gateway: what they make equal is answered again, and nothing else of it is theirs. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Gateway, openAiDeployment, openAiVendor, startGateway, startVendor, until } from '../support/index.ts';
+import {
+  type Gateway,
+  openAiDeployment,
+  openAiVendor,
+  root,
+  startGateway,
+  startVendor,
+  until,
+} from '../support/index.ts';
 import { writeFolders } from './arena.ts';
 import { type Attack, filesOf } from './hostile.ts';
 import { brokenKeys } from './hostile-kinds.ts';
@@ -207,13 +216,13 @@ describe('a cache of the sandbox that makes keys of digests', () => {
   });
 
   it('is refused where it names a time that is none, or keeps replies itself', async () => {
-    const root = await writeFolders([
+    const folder = await writeFolders([
       cacheOf('endless', { key: 'return digest();', parts: 'ttlMs: Infinity,' }),
       cacheOf('keeper', { key: 'return digest();', parts: 'read() {}, write() {},' }),
       cacheOf('reader', { key: 'return call.text();', needs: ['text'] }),
     ]);
     const tried = async (name: string) => {
-      const { status, text } = await bench.reload([{ use: join(root, name) }]);
+      const { status, text } = await bench.reload([{ use: join(folder, name) }]);
       return `${status} ${text}`;
     };
     expect(await tried('endless')).toMatch(/409 .*Infinity as ttlMs, expected a whole number from 1 to 86400000/);
@@ -221,6 +230,20 @@ describe('a cache of the sandbox that makes keys of digests', () => {
     expect(await tried('reader')).toMatch(/409 .*needs text, which its entry does not grant/);
     expect((await bench.ask('Still there?')).status).toBe(200);
   });
+});
+
+it('the key function that the page on caches shows makes case and spaces alike, and nothing else', async () => {
+  const page = await readFile(join(root, 'core/docs/kinds/cache.md'), 'utf8');
+  const shown = cacheOf('shown', { key: '', needs: ['text'] });
+  const files = { 'index.js': /```js\n([^]*?)```/.exec(page)?.[1] ?? '' };
+  const { ask, hit } = await open([{ ...shown, files }], [{ use: './shown', grants: { text: true } }]);
+  const kept = await hit('Why is the  sky blue?');
+  const alike = await ask('why is the sky BLUE?', { stream: true });
+  expect(alike.cache).toBe('hit');
+  expect(replyOf(alike)).toBe(replyOf(kept));
+  expect((await ask('why is the sky red?')).cache).toBe('miss');
+  expect((await ask('why is the sky blue?', { temperature: 0.5 })).cache).toBe('miss');
+  expect((await ask('why is the sky blue?', { who: 'bob' })).cache).toBe('miss');
 });
 
 it('keys of two caches that are equal lead to no reply of the other, and one key for all callers to no other caller', async () => {
