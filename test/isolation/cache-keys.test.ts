@@ -44,6 +44,10 @@ export default definePlugin({ kind: 'guard', setup: () => ({
     return { id, kind: 'key', team: 'one', user: 'same', permissions: ['*'] };
   } }) });\n`;
 
+/** Another guard on what is answered. */
+const strict = `import { definePlugin } from '@rutter/plugin-sdk';
+export default definePlugin({ kind: 'guard', setup: () => ({ checkReply: () => undefined }) });\n`;
+
 interface Asked {
   readonly status: number;
   readonly text: string;
@@ -73,7 +77,7 @@ async function open(caches: readonly Attack[], entries: readonly Entry[], groups
   });
   const gateway = await startGateway({
     config: configOf(entries),
-    files: Object.assign({ 'callers/index.js': callers }, ...caches.map(filesOf)),
+    files: Object.assign({ 'callers/index.js': callers, 'strict/index.js': strict }, ...caches.map(filesOf)),
     startMs: 60_000,
   });
   const headers = (who: string) => ({ 'content-type': 'application/json', authorization: `Bearer ${who}` });
@@ -209,8 +213,11 @@ describe('a cache of the sandbox that makes keys of digests', () => {
     await hit('Still?');
     expect((await reload([entry({ timeout: '251ms' })])).status).toBe(200);
     expect((await reload([entry()])).status).toBe(200);
-    expect((await hit('Still?')).status).toBe(200);
+    expect((await ask('Still?')).cache).toBe('hit');
     expect((await reload([entry({ config: { salt: 'x' } })])).status).toBe(200);
+    expect((await ask('Still?')).cache).toBe('miss');
+    await hit('Still?');
+    expect((await reload([entry({ config: { salt: 'x' } }), { use: './strict', trust: true }])).status).toBe(200);
     expect((await ask('Still?')).cache).toBe('miss');
     await hit('Still?');
   });
@@ -267,6 +274,27 @@ it('keys of two caches that are equal lead to no reply of the other, and one key
   expect(replyOf(other)).not.toBe(replyOf(shared));
   // What no cache has a key for is never kept.
   for (let count = 0; count < 3; count++) expect((await ask('unkeyed')).cache).toBe('miss');
+});
+
+it('a trusted cache that only makes keys is served in the same way, inside and in a worker', async () => {
+  const tagged = (tag: string) => `return context.tags.includes('${tag}') ? digest() : undefined;`;
+  const { ask, hit, rowOf } = await open(
+    [cacheOf('inside', { key: tagged('inside') }), cacheOf('threaded', { key: tagged('threaded') })],
+    [
+      { use: './inside', trust: true },
+      { use: './threaded', trust: true, place: 'worker' },
+    ],
+  );
+  expect([(await rowOf('inside')).place, (await rowOf('threaded')).place]).toEqual(['in-process', 'worker']);
+  for (const name of ['inside', 'threaded']) {
+    const more = { metadata: { tags: [name] } };
+    const kept = await hit(`Why, ${name}?`, more);
+    const again = await ask(`Why, ${name}?`, { ...more, stream: true });
+    expect(again, name).toMatchObject({ status: 200, cache: 'hit', cost: '0' });
+    expect(replyOf(again), name).toBe(replyOf(kept));
+    expect((await ask(`Why, ${name}?`, { ...more, who: 'bob' })).cache, name).toBe('miss');
+    expect((await ask(`Why, ${name}?`)).cache, name).toBe('miss');
+  }
 });
 
 it('a key function that is hostile leaves its requests uncached, in time, and is quarantined after three falls', async () => {
