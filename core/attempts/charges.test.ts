@@ -29,6 +29,7 @@ function scene({ guards = [], strategies = [], reserve }: Scene) {
   } as unknown as State;
   const path = {
     chargers: guards.map(held),
+    experiments: [],
     selector: () => ({ chargers: strategies.map(held) }),
     state,
     services: { onFault: (_instance: unknown, error: unknown) => void faults.push(error) },

@@ -19,6 +19,8 @@ const errorBodyBytes = 256 * 1024;
 /** Most bytes, or events, ahead of the first content: comments and lifecycle frames. */
 const heldBytes = 4 * 1024 * 1024;
 const heldEvents = 10_000;
+/** The same of all that comes, though nothing of it is held; larger than the largest first event. */
+const aheadBytes = 32 * 1024 * 1024;
 /** How long the connection behind a whole stream is waited for: usage may come late, an end may never come. */
 const behindWholeMs = 5000;
 
@@ -194,9 +196,15 @@ export class Transfer extends Rostered implements ExchangeListener, Watched {
     try {
       if (this.#plan.relay) this.#relay(this.#plan.relay, chunk);
       else this.#translate((this.#frames as FrameReader).push(chunk));
+      if (!this.#isReady) this.#countAhead(chunk.length);
     } catch (error) {
       this.abort(RutterError.from(error, 'ERR_PROVIDER_MALFORMED', 'The vendor sent a stream that cannot be read.'));
     }
+  }
+
+  #countAhead(length: number): void {
+    this.#collected += length;
+    if (this.#collected > aheadBytes) throw tooMuch(`more than ${aheadBytes} bytes ahead of any content`, 'content');
   }
 
   #gather(chunk: Buffer): void {
