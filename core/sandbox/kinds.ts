@@ -139,7 +139,7 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
       authorise: (context, call, groups) =>
         resident.call(
           'authorise',
-          { context: shown.context(context), call: shown.call(call), groups },
+          { context: shown.context(context), call: shown.asked(call), groups },
           { ms, context, mayRefuse: 'guard' },
           nothing,
         ),
@@ -148,7 +148,7 @@ function guard(neighbour: Neighbour): Guard & Partial<AskedAhead> {
       checkRequest: (context, call) =>
         resident.call(
           'checkRequest',
-          { context: shown.context(context), call: shown.call(call) },
+          { context: shown.context(context), call: shown.asked(call) },
           { ms, context, mayRefuse: 'guard' },
           verdictOf,
         ),

@@ -162,7 +162,7 @@ export class Sandbox {
       }
       config = checked.config;
       const offer = offerOf(await named(name, resident, resident.setUp()), instance);
-      const problems = weighed(instance, offer);
+      const problems = weighed(instance, offer, mayReadText);
       if (problems.hasErrors) throw new RutterError('ERR_PLUGIN_INVALID', problems.found[0]?.message ?? '');
       const ms = grants.timeoutMs ?? deadlines[kind] ?? setUpMs;
       defineFeatures(offer, { resident, shown, ms, registry: kernel.features.registry(key), mayReadText });
@@ -334,8 +334,11 @@ function featureOf(feature: unknown): Offer['features'][number] {
   return { name: String(name).slice(0, 100), timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : undefined };
 }
 
+/** Parts of a guard that are nothing without the words of replies. */
+const readingReplies: readonly string[] = ['checkReply', 'events'];
+
 /** What the plugin brings and the sandbox does not serve: a warning, or the end of it. */
-function weighed(instance: PlannedInstance, { parts, provider }: Offer): Problems {
+function weighed(instance: PlannedInstance, { parts, provider }: Offer, mayReadText: boolean): Problems {
   const problems = new Problems();
   const { kind } = instance.package.manifest;
   const { refused, leftOut } = unserved(kind, parts);
@@ -346,6 +349,13 @@ function weighed(instance: PlannedInstance, { parts, provider }: Offer): Problem
     problems.error(instance.place, [`${brings(refused, 'which is not served')}.`, refused.join(', '), expected]);
   if (leftOut.length > 0)
     problems.warn(instance.place, [`${brings(leftOut, 'which is left out')}.`, leftOut.join(', '), expected]);
+  const reading = mayReadText || kind !== 'guard' ? [] : readingReplies.filter((part) => parts.has(part));
+  if (reading.length > 0)
+    problems.error(instance.place, [
+      `Plugin "${instance.name}" brings ${reading.join(', ')}, which reads what is answered, and is not granted text.`,
+      'no grant',
+      '"text" among "needs" in its manifest and "grants: { text: true }" in its entry',
+    ]);
   const origin = provider?.origin;
   if (origin && !isGranted(origin, instance.grants.fetch))
     problems.warn(instance.place, [

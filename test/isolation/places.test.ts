@@ -123,6 +123,33 @@ describe('a guard in the sandbox', () => {
     expect((await arena.row('censor')).sandbox).toMatchObject({ falls: 0 });
   });
 
+  it('is shown no words without a grant, and refused where it is there to read replies', async () => {
+    const blind = plugin(
+      'blind',
+      'guard',
+      `return { authorise: (context, call) => host.log.info({ call, text: call.text() }, 'authorising'),
+        checkRequest: (context, call) => void host.log.info({ call, text: call.text() }, 'checking') };`,
+    );
+    const arena = await arenaOf([blind]);
+    const word = 'a-word-nobody-granted';
+    const messages = [{ role: 'user', content: word }];
+    const answer = await arena.ask('house', { messages, user: word, metadata: { note: word } });
+    expect(answer.status).toBe(200);
+    for (const said of ['authorising', 'checking'])
+      await arena.gateway.waitForLog(({ msg, message }) => (msg ?? message) === said);
+    expect(arena.gateway.output()).not.toContain(word);
+    for (const part of [
+      'checkReply: () => undefined',
+      'events: () => ({ holdBack: 0, push: (e) => [e], end: () => [] })',
+    ]) {
+      const root = await writeFolders([plugin('eager', 'guard', `return { ${part} };`)]);
+      await arena.gateway.writeConfig(arena.config([{ use: join(root, 'eager') }]));
+      const { status, body } = await arena.post('/admin/reload');
+      expect(status, part).toBe(409);
+      expect(JSON.stringify(body.reasons)).toMatch(/reads what is answered, and is not granted text/);
+    }
+  });
+
   it('amends replies, streams among them, before a byte has left; what they cost stays as it was', async () => {
     const arena = await arenaOf(
       [
@@ -187,12 +214,12 @@ describe('a guard in the sandbox', () => {
     ['loops on replies', 'return { checkReply() { for (;;) {} } };'],
   ];
   it('lets nothing through by failing', async () => {
-    const guards = failing.map(([, setup], index) => plugin(`guard-${index}`, 'guard', setup));
+    const guards = failing.map(([, setup], index) => plugin(`guard-${index}`, 'guard', setup, text));
     const root = await writeFolders(guards);
     const arena = await startArena([], ['house']);
     for (const [index, [title]] of failing.entries()) {
       const name = `guard-${index}`;
-      await arena.gateway.writeConfig(arena.config([{ use: join(root, name), as: name, timeout: 0.2 }]));
+      await arena.gateway.writeConfig(arena.config([{ use: join(root, name), as: name, timeout: 0.2, ...mayRead }]));
       await arena.post('/admin/reload');
       const answer = await arena.ask('house');
       expect(answer.status, `${title}: ${answer.body}`).toBeGreaterThanOrEqual(500);
