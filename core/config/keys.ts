@@ -96,6 +96,11 @@ const pluginBlock: KeyBlock = {
       min: 1,
       max: 30_000,
     }),
+    setup_timeout: honoured('duration', 'Longest time to load it, and to set it up, each.', {
+      default: '10s; 2s in the sandbox',
+      min: 1,
+      max: 600_000,
+    }),
     on_failure: honoured('text', 'When it cannot be set up.', {
       default: 'abort',
       choices: ['abort', 'continue', 'quarantine'],

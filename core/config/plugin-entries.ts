@@ -161,6 +161,7 @@ function grantsOf(read: ReadBlock | undefined): Grants {
     text: granted?.get('text') === true,
     fetch: (granted?.get('fetch') as readonly string[] | undefined) ?? [],
     timeoutMs: read?.values.get('timeout') as number | undefined,
+    setupMs: read?.values.get('setup_timeout') as number | undefined,
     queue: read?.values.get('queue') as number | undefined,
   };
 }

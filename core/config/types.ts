@@ -34,6 +34,8 @@ export interface Grants {
   readonly fetch: readonly string[];
   /** Longest wait for one answer; by its kind when undefined. Counts in a worker too, as does `queue`. */
   readonly timeoutMs: number | undefined;
+  /** Longest time to load, and to set up, each; by its place when undefined. Counts in every place. */
+  readonly setupMs: number | undefined;
   /** Calls it may be asked at once; more are turned away. 256 when undefined. */
   readonly queue: number | undefined;
 }

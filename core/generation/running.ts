@@ -200,7 +200,7 @@ function disposeLate(value: unknown, log: Log): void {
 
 const setUpDeadline = ({ instance, kernel, deadlines }: SetUpOptions) => ({
   clock: kernel.clock,
-  ms: deadlines.setupMs,
+  ms: instance.grants.setupMs ?? deadlines.setupMs,
   late: `Plugin "${instance.name}" took longer to set up`,
 });
 

@@ -14,7 +14,8 @@ export function instanceKey(instance: ComposedInstance, place: PlaceName, keys: 
     service,
     provider === undefined ? 'kernel' : keys.get(provider),
   ]);
-  const granted = place === 'sandbox' ? [grants] : place === 'worker' ? [grants.timeoutMs, grants.queue] : [];
+  const granted =
+    place === 'sandbox' ? [grants] : place === 'worker' ? [grants.timeoutMs, grants.setupMs, grants.queue] : [];
   const plugin = [name, found.manifest.name, found.packed?.digest, place, ...granted];
   const identity = [...plugin, canonical(config.values), services];
   return hash('sha256', JSON.stringify(identity), 'hex');

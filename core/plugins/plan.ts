@@ -14,7 +14,13 @@ export interface PlannedConfig {
   readonly derived: readonly string[];
 }
 
-export const noGrants: Grants = Object.freeze({ text: false, fetch: [], timeoutMs: undefined, queue: undefined });
+export const noGrants: Grants = Object.freeze({
+  text: false,
+  fetch: [],
+  timeoutMs: undefined,
+  setupMs: undefined,
+  queue: undefined,
+});
 
 /** One instance as the configuration calls for it. */
 export interface PlannedInstance {

@@ -13,7 +13,7 @@ import type { PlaceName } from '../plugins/types.ts';
 import { refuseManifest, refuseWorker } from './admission.ts';
 import type { AnswersOptions } from './answers.ts';
 import type { GuestSetUp } from './guest/host.ts';
-import { threadSetUpMs, threadSilenceMs } from './limits.ts';
+import { setUpMs, threadSetUpMs, threadSilenceMs } from './limits.ts';
 import type { SandboxPool } from './pool.ts';
 import type { ResidentOptions } from './resident.ts';
 import type { Threads } from './worker/threads.ts';
@@ -46,7 +46,7 @@ function inSandbox({ instance }: Asked, { pool }: Places): Terms {
   const { grants } = instance;
   return {
     refused: refuseManifest(instance),
-    living: { pool, where: 'in the sandbox', queue: grants.queue },
+    living: { pool, where: 'in the sandbox', queue: grants.queue, setUpMs: grants.setupMs ?? setUpMs },
     mayReadText: grants.text,
     granted: { origins: grants.fetch },
     trusted: undefined,
@@ -65,7 +65,7 @@ function inWorker({ instance, services, kernel }: Asked, { threads }: Places): T
       where: 'in its worker',
       queue: instance.grants.queue,
       serialSilenceMs: threadSilenceMs,
-      setUpMs: threadSetUpMs,
+      setUpMs: instance.grants.setupMs ?? threadSetUpMs,
     },
     mayReadText: true,
     granted: { origins: needs.includes('fetch') ? undefined : [], services },

@@ -10,6 +10,8 @@ export interface Broken {
   readonly at: number | string;
   /** Part of the reason. */
   readonly reason: string;
+  /** Further parts of it. */
+  readonly also?: readonly string[];
 }
 
 const files = (

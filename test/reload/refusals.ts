@@ -29,13 +29,13 @@ async function write(folder: string, { config, files = {} }: Broken): Promise<vo
 }
 
 /** One test for each case, all on one gateway that never stops serving. */
-export function itRefuses(cases: readonly Broken[]): void {
+export function itRefuses(cases: readonly Broken[], config: object = {}): void {
   let gateway: Gateway;
   let load: Load;
 
   beforeAll(async () => {
     const vendor = await startVendor(openAiVendor({ reply: text, delays: { headMs: 100, betweenMs: 30 } }));
-    gateway = await startGateway({ config: { model_list: [openAiDeployment('house', vendor)] } });
+    gateway = await startGateway({ config: { ...config, model_list: [openAiDeployment('house', vendor)] } });
     load = startLoad({ url: gateway.url, model: 'house', concurrency: 4, text });
   });
   afterAll(() => gateway?.stop());
@@ -47,6 +47,7 @@ export function itRefuses(cases: readonly Broken[]): void {
     const { file, line } = placeOf(broken);
     const reasons = answer.reasons.filter((reason) => reason.startsWith(`${join(gateway.folder, file)}:${line}:`));
     expect(reasons.join('\n'), answer.reasons.join('\n')).toContain(broken.reason);
+    for (const part of broken.also ?? []) expect(reasons.join('\n')).toContain(part);
     const isTold = (entry: Readonly<Record<string, unknown>>) =>
       entry.level === 50 &&
       entry.name === 'reload' &&
