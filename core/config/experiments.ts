@@ -16,7 +16,7 @@ export interface Variant {
 }
 
 /** What a request is given its variant by: the first of these that it has. */
-export const keyTypes = ['user', 'session', 'key', 'team', 'request'] as const;
+const keyTypes = ['user', 'session', 'key', 'team', 'request'] as const;
 export type KeyType = (typeof keyTypes)[number];
 
 export interface Experiment {

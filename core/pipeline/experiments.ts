@@ -30,13 +30,13 @@ const keyBy: Readonly<Record<KeyType, (facts: Facts) => string | undefined>> = {
 };
 
 /** The first experiment with variants that is about the group. */
-export const experimentOf = (experiments: readonly Experiment[], group: string): Experiment | undefined =>
+const experimentOf = (experiments: readonly Experiment[], group: string): Experiment | undefined =>
   experiments.find(({ models, variants }) => variants.length > 0 && isAbout(models, group));
 
 export const isAbout = (models: readonly string[] | undefined, group: string): boolean =>
   models === undefined || models.includes(group);
 
-export function expose(experiment: Experiment, facts: Facts, states: ExperimentStates): Exposure {
+function expose(experiment: Experiment, facts: Facts, states: ExperimentStates): Exposure {
   const { name, variants, keys, salt } = experiment;
   const steered = states.of(name);
   let keyType: KeyType = 'request';

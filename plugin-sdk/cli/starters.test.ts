@@ -18,7 +18,7 @@ describe.each(kindNames)('a new %s', (kind) => {
     expect((await bench.run('create', kind, `typed-${kind}`)).code).toBe(0);
     const { code, out } = await bench.run('check', `typed-${kind}`);
     expect(out.replace(/\S+…/, '')).toMatch(
-      /^ok +manifest .*\nok +types .*\nok +pack .*\nok +conformance .*\nok +tests .*\nNothing is wrong\.\n$/,
+      /^ok +manifest .*\nok +types .*\nok +pack .*\nok +options .*\nok +conformance .*\nok +tests .*\nNothing is wrong\.\n$/,
     );
     expect(code).toBe(0);
     expect(out).toContain(hasSuite(kind) ? `of the ${kind} suite` : 'of all kinds');
@@ -27,7 +27,9 @@ describe.each(kindNames)('a new %s', (kind) => {
   it('in JavaScript passes every step but that of types', async () => {
     expect((await bench.run('create', kind, `plain-${kind}`, '--javascript')).code).toBe(0);
     const { code, out } = await bench.run('check', `plain-${kind}`);
-    expect(out).toMatch(/ok +manifest .*\nskipped +types .*\nok +pack .*\nok +conformance .*\nok +tests /);
+    expect(out).toMatch(
+      /ok +manifest .*\nskipped +types .*\nok +pack .*\nok +options .*\nok +conformance .*\nok +tests /,
+    );
     expect(code).toBe(0);
   });
 

@@ -15,7 +15,7 @@ export interface Asked {
   readonly kind: 'sum' | 'poem';
 }
 
-export type SeatName = 'counter' | 'poet';
+type SeatName = 'counter' | 'poet';
 
 /** One group of the gateway whose strategy lacks something. */
 export interface Fault {

@@ -82,7 +82,7 @@ it('checks what it has made, outside of the checkout and without an install', as
   const checked = run('check', 'sums');
   expect(await within('the check', checked.exited, 60_000)).toBe(0);
   expect(checked.output()).toMatch(
-    /ok +types .*\nok +pack .*\nok +conformance .*\nok +tests .*\nNothing is wrong\.\n$/,
+    /ok +types .*\nok +pack .*\nok +options .*\nok +conformance .*\nok +tests .*\nNothing is wrong\.\n$/,
   );
   expect(scratch()).toEqual([]);
 });
