@@ -43,6 +43,7 @@ async function planned(name: string, values: object = {}): Promise<ComposedInsta
     place: { file: 'config.yaml', line: 1, column: 1, path: 'plugins[0]' },
     origin: 'entry',
     uses: new Map(),
+    grants: {},
   } as unknown as ComposedInstance;
 }
 
